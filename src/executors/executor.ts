@@ -1,0 +1,77 @@
+import type { AppError } from "../lib/errors.ts";
+
+/** What a job needs of the place where it runs. */
+export interface JobSpec {
+  /** Unique among the jobs of this runner process; used in paths, container names and labels. */
+  readonly id: string;
+  /** `owner/name`; decides the workspace's path, as GitHub's runner and Gitea's do. */
+  readonly repository: string;
+}
+
+/** Paths as the job sees them (inside a container they differ from the host's). */
+export interface JobPaths {
+  /** The work tree, GITHUB_WORKSPACE; exists and is empty after prepare. */
+  readonly workspace: string;
+  /** RUNNER_TEMP; empty after prepare. File commands and scripts live below it. */
+  readonly temp: string;
+  /** RUNNER_TOOL_CACHE; kept between jobs. */
+  readonly toolCache: string;
+  /** HOME of steps, or undefined to inherit. */
+  readonly home?: string;
+}
+
+/** A process to run in a job's environment. */
+export interface StepSpec {
+  /** The program and its arguments; never holds a secret. The program is looked up in PATH of `env`. */
+  readonly argv: readonly [string, ...string[]];
+  /** Absolute path as the job sees it; has to exist. */
+  readonly cwd: string;
+  /** The complete environment of the step; the host's own is added by the environment according to its rules. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Run under a pseudo-terminal. @default false */
+  readonly pty?: boolean;
+}
+
+/** Takes the output of a process, line by line, without line ends. A returned promise pushes back. */
+export type LineSink = (line: string, stream: "stdout" | "stderr") => void | Promise<void>;
+
+/** Why a step was killed. */
+export type KillReason = "shutdown" | "cancelled" | "timeout";
+
+/** How a step's process ended. Only `not-started` is the infrastructure's fault. */
+export type StepExit =
+  | { readonly kind: "exited"; readonly code: number; readonly outOfMemory?: true }
+  | { readonly kind: "killed"; readonly reason: KillReason }
+  | { readonly kind: "not-started"; readonly error: AppError };
+
+/** Where jobs run. `prepare` is called once per job, concurrently for different jobs. */
+export interface Executor {
+  /** `host`, `docker`, `podman` or `fake`. */
+  readonly name: string;
+  readonly capabilities: { readonly services: boolean; readonly images: boolean; readonly platform: NodeJS.Platform };
+  /** Makes a fresh environment for one job. On failure or abort it leaves nothing behind. */
+  prepare(job: JobSpec, options: { signal: AbortSignal }): Promise<JobEnvironment>;
+}
+
+/**
+ * The place where one job's steps run, one after another.
+ * Disposing is safe at any time, twice, and after a failed exec; it ends every process of the job and removes its files.
+ * It never takes the job's signal.
+ */
+export interface JobEnvironment extends AsyncDisposable {
+  readonly paths: JobPaths;
+  /** Variables the environment itself adds below everything else (the allowed part of the host's, the image's). */
+  readonly baseEnv: Readonly<Record<string, string>>;
+  /**
+   * Runs one process to its end. When the signal aborts: SIGINT to the process group, after 7.5 s SIGTERM, after another
+   * 2.5 s SIGKILL to the whole tree; the signal's reason is a KillReason and comes back in the exit. Returns after the last line went to `output`.
+   * Never throws for what the process does.
+   */
+  exec(step: StepSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit>;
+  /** Writes one small file, making missing folders; the path is the job's. */
+  writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void>;
+  /** Reads one small file (≤ `maxBytes`); undefined when it does not exist. @throws AppError exhausted when it is larger */
+  readFile(path: string, options: { maxBytes: number }): Promise<Buffer | undefined>;
+  /** The path of a program on the job's own PATH, or undefined. */
+  which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined>;
+}

@@ -1,0 +1,14 @@
+/** Identity of the calling runner; every runner call but Register carries it. */
+export const RUNNER_UUID_HEADER = "x-runner-uuid";
+/** Secret of the calling runner. */
+export const RUNNER_TOKEN_HEADER = "x-runner-token";
+/** Idempotency key of FetchTask, sent by forgejo-runner 12.5 and newer. */
+export const REQUEST_KEY_HEADER = "x-runner-request-key";
+/** Response header of Declare: comma separated words for what the server can do beyond the basic protocol. */
+export const SERVER_CAPABILITIES_HEADER = "x-gitea-actions-capabilities";
+/** Ending of the message that tells a runner that the server no longer knows it; stock runners look for it. */
+export const UNREGISTERED_RUNNER = "unregistered runner";
+/** Path below an instance's address under which Gitea serves the protocol. */
+export const RPC_PREFIX = "/api/actions";
+/** Capability of a runner that runs `always()` steps after a cancel and reports the final result itself. */
+export const CANCELLING_CAPABILITY = "cancelling";

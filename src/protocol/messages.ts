@@ -1,0 +1,5 @@
+/** The one door to the generated code: everything else imports messages and services from here. */
+export * from "../../gen/ping/v1/messages_pb.js";
+export * from "../../gen/ping/v1/services_pb.js";
+export * from "../../gen/runner/v1/messages_pb.js";
+export * from "../../gen/runner/v1/services_pb.js";
