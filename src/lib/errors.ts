@@ -1,3 +1,5 @@
+import type { JsonValue } from "./json.ts";
+
 /**
  * What went wrong, as a closed set. Each edge (connect, rest, cli) maps these in one table.
  *
@@ -27,16 +29,20 @@ export type ErrorCode =
 /** The one error class of the project: a code, a sentence for people, and a cause that only goes to logs. */
 export class AppError extends Error {
   readonly code: ErrorCode;
+  /** Data that goes to the caller beside the sentence, such as the positions of mistakes in a file; never a secret. */
+  readonly details?: JsonValue;
 
   /**
    * @param code what kind of failure it is
    * @param message one sentence: what happened, to which thing, and what to do; never holds a secret
    * @param cause the underlying error, for logs only
+   * @param details data for the caller beside the sentence
    */
-  constructor(code: ErrorCode, message: string, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, cause?: unknown, details?: JsonValue) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = "AppError";
     this.code = code;
+    if (details !== undefined) this.details = details;
   }
 }
 

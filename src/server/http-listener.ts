@@ -1,0 +1,105 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+
+/** First bytes of an HTTP/2 connection; three are enough, because `P` alone also begins POST, PUT and PATCH. */
+const PREFACE = Buffer.from("PRI");
+/** A client that has not said three bytes by then is dropped. */
+const PEEK_MS = 10_000;
+/** Streams that one HTTP/2 connection may have open; a runner holds a few, a proxy may hold many. */
+const MAX_STREAMS = 1_000;
+/** Idle time after which the kernel probes whether the peer is still there. */
+const KEEP_ALIVE_MS = 30_000;
+
+/** One port for HTTP/1.1 and for HTTP/2 without TLS. */
+export interface HttpListener {
+  /** A real `http.Server`, so that its timeouts, `address()` and `close()` work. */
+  readonly server: Server;
+  /**
+   * Lets idle connections go: HTTP/2 sessions get GOAWAY and finish what is in flight, idle HTTP/1.1 sockets close,
+   * sockets that have not said anything yet are dropped. To be called again until the server is closed, because
+   * connections become idle later.
+   */
+  releaseIdle(): void;
+  /** Ends every connection at once, whatever runs on it. */
+  destroyAll(): void;
+}
+
+/**
+ * Makes the listener: the `connection` listener of a real http server is taken over, three bytes are looked at, and
+ * the socket goes to HTTP/2 or back to HTTP/1.1 (measured against the alternatives: a net.Server in front loses the
+ * timeouts of http.Server and hangs in close).
+ */
+export function createHttpListener(handler: RequestListener): HttpListener {
+  const server = createServer({ keepAliveTimeout: 65_000 }, handler);
+  const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS } });
+  // Fastify's handler reads both kinds of request; the types of the compatibility API only differ in what it never uses.
+  http2.on("request", handler as unknown as Parameters<Http2Server["on"]>[1]);
+  const sessions = new Set<ServerHttp2Session>();
+  const peeking = new Set<Socket>();
+  http2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  http2.on("sessionError", (_error, session) => session.destroy());
+
+  const [http1] = server.listeners("connection") as ((this: Server, socket: Socket) => void)[];
+  if (http1 === undefined) throw new Error("this version of node:http has no connection listener to take over");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket: Socket) => {
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    peek(socket, peeking, (isHttp2) => {
+      if (!isHttp2) return http1.call(server, socket);
+      // http.Server accepts half-open sockets; without this a killed HTTP/2 client would never be noticed.
+      socket.allowHalfOpen = false;
+      http2.emit("connection", socket);
+    });
+  });
+
+  return {
+    server,
+    releaseIdle() {
+      for (const socket of peeking) socket.destroy();
+      for (const session of sessions) session.close();
+      server.closeIdleConnections();
+    },
+    destroyAll() {
+      for (const socket of peeking) socket.destroy();
+      for (const session of sessions) session.destroy();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** Reads until three bytes are there, puts them back and tells whether they open an HTTP/2 connection. */
+function peek(socket: Socket, peeking: Set<Socket>, decided: (isHttp2: boolean) => void): void {
+  let seen = Buffer.alloc(0);
+  peeking.add(socket);
+  const drop = () => socket.destroy();
+  socket.setTimeout(PEEK_MS, drop);
+  socket.on("error", drop);
+  const settle = () => {
+    peeking.delete(socket);
+    socket.setTimeout(0);
+    socket.off("timeout", drop);
+    socket.off("readable", onReadable);
+    socket.off("end", onEnd);
+    socket.off("close", settle);
+  };
+  const decide = () => {
+    settle();
+    socket.off("error", drop);
+    if (seen.length > 0) socket.unshift(seen);
+    decided(seen.subarray(0, PREFACE.length).equals(PREFACE));
+  };
+  const onEnd = () => decide();
+  const onReadable = () => {
+    for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
+      seen = Buffer.concat([seen, chunk]);
+      if (seen.length >= PREFACE.length) return decide();
+    }
+  };
+  socket.on("readable", onReadable);
+  socket.once("end", onEnd);
+  socket.once("close", settle);
+}
