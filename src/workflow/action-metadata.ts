@@ -1,5 +1,4 @@
-import type { MappingTemplate, Step, Template } from "./model.ts";
-import type { Condition } from "./model.ts";
+import type { Condition, MappingTemplate, Step, Template } from "./model.ts";
 
 /** An `action.yml`. */
 export interface ActionMetadata {

@@ -16,7 +16,10 @@ export function evaluateText(_template: Template, _context: EvaluationContext): 
 }
 
 /** `env`, `with`, `outputs`: names and texts in order, null as "". Entries do not see each other. */
-export function evaluateMapping(_mapping: MappingTemplate, _context: EvaluationContext): [name: string, text: string][] {
+export function evaluateMapping(
+  _mapping: MappingTemplate,
+  _context: EvaluationContext,
+): [name: string, text: string][] {
   throw missing("evaluateMapping");
 }
 

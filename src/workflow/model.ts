@@ -1,5 +1,5 @@
-import type { Expression } from "./expressions/syntax.ts";
 import type { Range } from "./diagnostic.ts";
+import type { Expression } from "./expressions/syntax.ts";
 
 /**
  * A piece of a workflow before its evaluation. A scalar that is exactly one `${{ }}` is `expression` and keeps its

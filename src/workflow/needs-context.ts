@@ -21,7 +21,8 @@ export function mergeLegs(legs: readonly JobOutcome[]): JobOutcome {
       if (value !== "" || !outputs.has(name)) outputs.set(name, value);
     }
   }
-  const result = (["failure", "cancelled", "success"] as const).find((candidate) => results.has(candidate)) ?? "skipped";
+  const result =
+    (["failure", "cancelled", "success"] as const).find((candidate) => results.has(candidate)) ?? "skipped";
   return { result, outputs: Object.fromEntries(outputs) };
 }
 
@@ -30,7 +31,13 @@ export function needsContext(needs: ReadonlyMap<string, readonly JobOutcome[]>):
   return new ExprObject(
     [...needs].map(([key, legs]) => {
       const { result, outputs } = mergeLegs(legs);
-      return [key, new ExprObject([["result", result], ["outputs", new ExprObject(Object.entries(outputs))]])] as const;
+      return [
+        key,
+        new ExprObject([
+          ["result", result],
+          ["outputs", new ExprObject(Object.entries(outputs))],
+        ]),
+      ] as const;
     }),
   );
 }

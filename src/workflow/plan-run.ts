@@ -1,7 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import type { Diagnostic } from "./diagnostic.ts";
-import type { ExprValue } from "./expressions/value.ts";
 import type { JobLeg } from "./expand-job.ts";
+import type { ExprValue } from "./expressions/value.ts";
 import type { JobDefinition, Workflow } from "./model.ts";
 
 /** A job of a run. A `dynamic` one reads `needs` in its strategy, runs-on or name and is expanded when its needs are done. */

@@ -9,7 +9,9 @@ export function numberText(value: number): string {
   const [mantissa = "", exponentText = "0"] = Math.abs(value).toExponential(14).split("e");
   const exponent = Number(exponentText);
   const digits = mantissa.replace(".", "").replace(/0+$/, "");
-  return (value < 0 ? "-" : "") + (exponent < -5 || exponent >= 15 ? scientific(digits, exponent) : plain(digits, exponent));
+  return (
+    (value < 0 ? "-" : "") + (exponent < -5 || exponent >= 15 ? scientific(digits, exponent) : plain(digits, exponent))
+  );
 }
 
 function scientific(digits: string, exponent: number): string {

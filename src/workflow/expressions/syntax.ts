@@ -16,7 +16,12 @@ export type ExpressionNode =
   /** `.*` or `[*]`. */
   | { readonly kind: "star"; readonly target: ExpressionNode }
   | { readonly kind: "not"; readonly operand: ExpressionNode }
-  | { readonly kind: "compare"; readonly operator: Comparison; readonly left: ExpressionNode; readonly right: ExpressionNode }
+  | {
+      readonly kind: "compare";
+      readonly operator: Comparison;
+      readonly left: ExpressionNode;
+      readonly right: ExpressionNode;
+    }
   | { readonly kind: "and" | "or"; readonly operands: readonly ExpressionNode[] }
   /** A function call; `name` in lower case. */
   | { readonly kind: "call"; readonly name: string; readonly args: readonly ExpressionNode[] };

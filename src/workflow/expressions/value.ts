@@ -57,15 +57,17 @@ export class ExprObject {
 }
 
 /**
- * Folds case as .NET's ordinal-ignore-case comparison does: each code unit by itself to upper case, so that `ß` stays `ß`.
+ * Folds case as .NET's ordinal-ignore-case comparison does: each character by itself to upper case, never from outside
+ * ASCII into it, so that `ß`, `ı` and `ſ` stay what they are.
  */
 export function foldCase(text: string): string {
   const upper = text.toUpperCase();
-  if (upper.length === text.length) return upper;
+  if (!/[^\0-\x7f]/.test(text)) return upper;
   let folded = "";
   for (const character of text) {
     const single = character.toUpperCase();
-    folded += single.length === character.length ? single : character;
+    const keep = single.length !== character.length || (character > "\x7f" && single <= "\x7f");
+    folded += keep ? character : single;
   }
   return folded;
 }
