@@ -1,0 +1,17 @@
+import { AppError } from "../../lib/errors.ts";
+import type { Diagnostic } from "../../workflow/diagnostic.ts";
+
+/**
+ * The refusal of a workflow file with mistakes: the sentence names the file and the first mistake, the details hold
+ * all of them with their positions. Undefined when there is no error among the findings.
+ */
+export function workflowMistakes(path: string, diagnostics: readonly Diagnostic[]): AppError | undefined {
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error");
+  const [first] = errors;
+  if (first === undefined) return undefined;
+  const place = `line ${first.range.line}, column ${first.range.column}`;
+  const count = errors.length === 1 ? "a mistake" : `${errors.length} mistakes, the first`;
+  return new AppError("invalid", `${path} has ${count} at ${place}: ${first.message}`, undefined, {
+    diagnostics: diagnostics.map(({ severity, code, message, range }) => ({ severity, code, message, ...range })),
+  });
+}
