@@ -1,0 +1,295 @@
+import type { JsonValue } from "../../lib/json.ts";
+import type { Account, ApiToken, Repository, Role } from "../domain/account.ts";
+import type { Job, JobStatus, Run, RunStatus } from "../domain/run.ts";
+import type { Runner, TokenVerifier } from "../domain/runner.ts";
+import type { Scope } from "../domain/scope.ts";
+import type { Task, TaskStep } from "../domain/task.ts";
+import type { LogStore } from "./log-store.ts";
+
+/**
+ * Everything the server remembers. `read` sees committed data and never waits for a writer. `write` runs one function
+ * in one transaction: what it resolves to is durable, what it throws is rolled back. The function may run again after
+ * a deadlock, so it does nothing but call `tx`. On the embedded database several functions share one commit.
+ */
+export interface Store extends AsyncDisposable {
+  readonly kind: "sqlite" | "mysql";
+  readonly read: ReadTables;
+  write<T>(work: (tx: WriteTables) => Promise<T>): Promise<T>;
+  readonly logs: LogStore;
+  /** Whether the database answers. @throws AppError unavailable when it does not */
+  ping(): Promise<void>;
+}
+
+/** One page of a list, newest first; `total` counts all that match. */
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly total: number;
+}
+
+/** `page` counts from 1. */
+export interface PageRequest {
+  readonly page: number;
+  readonly limit: number;
+}
+
+/** Fields of `T` that the caller gives when a row is made. */
+export type New<T> = Omit<T, "id">;
+
+export interface AccountReads {
+  get(id: number): Promise<Account | undefined>;
+  findByName(name: string): Promise<Account | undefined>;
+  list(page: PageRequest): Promise<Page<Account>>;
+  /** The role of a user in an account; `owner` of itself. */
+  role(userId: number, accountId: number): Promise<Role | undefined>;
+  /** Accounts in which the user has a role, itself included. */
+  rolesOf(userId: number): Promise<readonly { accountId: number; role: Role }[]>;
+}
+export interface AccountWrites extends AccountReads {
+  /** @throws AppError conflict when the name is taken */
+  insert(account: New<Account>): Promise<Account>;
+  setRole(userId: number, accountId: number, role: Role | null): Promise<void>;
+  delete(id: number): Promise<void>;
+}
+
+export interface RepositoryReads {
+  get(id: number): Promise<Repository | undefined>;
+  find(ownerName: string, name: string): Promise<Repository | undefined>;
+  /** All, or those of some owners or one. */
+  list(filter: { ownerIds?: readonly number[]; repositoryId?: number }, page: PageRequest): Promise<Page<Repository>>;
+  /** The sealed clone credential, or null. */
+  credential(id: number): Promise<string | null>;
+}
+export interface RepositoryWrites extends RepositoryReads {
+  /** @throws AppError conflict when the owner has one of that name */
+  insert(repository: New<Omit<Repository, "ownerName">>, sealedCredential: string | null): Promise<Repository>;
+  update(
+    id: number,
+    patch: Partial<Pick<Repository, "cloneUrl" | "defaultBranch">> & { sealedCredential?: string | null },
+  ): Promise<void>;
+  /** Deletes it with its runs, jobs, tasks, logs, secrets, variables, tokens; its runners are soft-deleted. Returns the ids of those runners and of its tasks. */
+  delete(id: number): Promise<{ runnerIds: readonly number[]; taskIds: readonly number[] }>;
+}
+
+export interface ApiTokenReads {
+  findByMac(mac: string): Promise<ApiToken | undefined>;
+  list(accountId: number | undefined, page: PageRequest): Promise<Page<ApiToken>>;
+  get(id: number): Promise<ApiToken | undefined>;
+}
+export interface ApiTokenWrites extends ApiTokenReads {
+  insert(token: New<ApiToken>, verifier: TokenVerifier): Promise<ApiToken>;
+  delete(id: number): Promise<void>;
+}
+
+/** A registration token. The current one of a scope is kept sealed so that it can be shown again, as Gitea does. */
+export interface RegistrationToken {
+  readonly id: number;
+  readonly scope: Scope;
+  readonly active: boolean;
+  /** The one that REST returns for its scope. */
+  readonly current: boolean;
+  /** Sealed text of the token; null for those that are shown once. */
+  readonly sealed: string | null;
+  readonly expiresAt: number | null;
+  /** Registrations left, or null without limit. */
+  readonly usesLeft: number | null;
+  /** Addresses that may use it, as CIDR; empty for all. */
+  readonly cidrs: readonly string[];
+  readonly createdAt: number;
+}
+export interface RegistrationTokenReads {
+  findByMac(mac: string): Promise<RegistrationToken | undefined>;
+  current(scope: Scope): Promise<RegistrationToken | undefined>;
+}
+export interface RegistrationTokenWrites extends RegistrationTokenReads {
+  insert(token: New<RegistrationToken>, mac: string): Promise<RegistrationToken>;
+  /** Makes all tokens of exactly this scope inactive. */
+  deactivate(scope: Scope): Promise<void>;
+  /** Takes one use; false when the token is inactive, expired at `now` or used up. */
+  consume(id: number, now: number): Promise<boolean>;
+}
+
+/** What a list of runners is limited to. `scope` matches exactly; `within` matches everything at or below. */
+export interface RunnerFilter {
+  readonly scope?: Scope;
+  readonly within?: Scope;
+  readonly disabled?: boolean;
+}
+export interface RunnerReads {
+  /** Deleted runners are invisible to all of these. */
+  get(id: number): Promise<Runner | undefined>;
+  findByUuid(uuid: string): Promise<{ runner: Runner; verifier: TokenVerifier } | undefined>;
+  list(filter: RunnerFilter, page: PageRequest): Promise<Page<Runner>>;
+}
+export interface RunnerWrites extends RunnerReads {
+  insert(runner: New<Runner>, verifier: TokenVerifier): Promise<Runner>;
+  /** Changes fields of a runner that is not deleted; false when there is none. */
+  update(
+    id: number,
+    patch: Partial<
+      Pick<Runner, "name" | "description" | "version" | "labels" | "capabilities" | "disabled" | "health">
+    >,
+  ): Promise<boolean>;
+  setVerifier(id: number, verifier: TokenVerifier): Promise<void>;
+  /** Soft-deletes; false when it was gone already. */
+  delete(id: number, now: number): Promise<boolean>;
+  /** Moves last_online and last_active forward for many runners in one statement. */
+  touch(stamps: readonly { id: number; lastOnline: number; lastActive: number | null }[]): Promise<void>;
+}
+
+/** What a list of runs is limited to. */
+export interface RunFilter {
+  readonly repositoryId?: number;
+  readonly ownerIds?: readonly number[];
+  readonly statuses?: readonly RunStatus[];
+  readonly event?: string;
+  readonly ref?: string;
+  readonly sha?: string;
+  readonly actorName?: string;
+}
+export interface RunReads {
+  get(id: number): Promise<Run | undefined>;
+  list(filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
+  /** The workflow file as it was at the run's commit. */
+  source(id: number): Promise<string>;
+}
+export interface RunWrites extends RunReads {
+  /** Gives the run the next number of its repository. */
+  insert(run: New<Omit<Run, "number">>, source: string): Promise<Run>;
+  update(id: number, patch: Partial<Pick<Run, "status" | "attempt" | "startedAt" | "stoppedAt">>): Promise<void>;
+  /** Takes the run's row lock, so that the state of its jobs is changed by one transaction at a time. */
+  lock(id: number): Promise<Run | undefined>;
+}
+
+export interface JobReads {
+  get(id: number): Promise<Job | undefined>;
+  /** In the order of the workflow. */
+  listByRun(runId: number): Promise<readonly Job[]>;
+  list(
+    filter: { repositoryId?: number; ownerIds?: readonly number[]; runId?: number; statuses?: readonly JobStatus[] },
+    page: PageRequest,
+  ): Promise<Page<Job>>;
+  /** All waiting jobs with an id above `afterId`, at most `limit`, by id; the dispatcher's view is built from it. */
+  listWaiting(afterId: number, limit: number): Promise<readonly Job[]>;
+}
+export interface JobWrites extends JobReads {
+  insertMany(jobs: readonly New<Job>[]): Promise<readonly Job[]>;
+  /** Changes a job if its status is one of `from`; false when it is not. */
+  update(
+    id: number,
+    from: readonly JobStatus[],
+    patch: Partial<Omit<Job, "id" | "runId" | "repositoryId" | "ownerId" | "key">>,
+  ): Promise<boolean>;
+  delete(id: number): Promise<void>;
+}
+
+export interface TaskReads {
+  get(id: number): Promise<Task | undefined>;
+  findByTokenMac(mac: string): Promise<Task | undefined>;
+  /** Tasks of a runner that are not final, oldest first. */
+  openOfRunner(runnerId: number): Promise<readonly Task[]>;
+  /** All tasks that are not final. */
+  listOpen(afterId: number, limit: number): Promise<readonly Task[]>;
+  listByJob(jobId: number): Promise<readonly Task[]>;
+  outputs(taskId: number): Promise<Readonly<Record<string, string>>>;
+  outputKeys(taskId: number): Promise<readonly string[]>;
+}
+export interface TaskWrites extends TaskReads {
+  /** @throws AppError conflict when the delivery of that attempt exists already */
+  insert(task: New<Task>, tokenMac: string): Promise<Task>;
+  update(
+    id: number,
+    patch: Partial<
+      Pick<
+        Task,
+        "status" | "cause" | "acknowledgedAt" | "offeredAt" | "heartbeatAt" | "cancelSentAt" | "startedAt" | "stoppedAt"
+      >
+    >,
+  ): Promise<void>;
+  /** Gives the task another token; the old one dies. `null` leaves it with none. */
+  setToken(id: number, tokenMac: string | null): Promise<void>;
+  /** Replaces the steps that differ. */
+  saveSteps(id: number, steps: readonly TaskStep[]): Promise<void>;
+  /** Stores outputs that are not there yet; the first value of a key wins. */
+  addOutputs(id: number, outputs: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** Gitea's tasks_version: a counter per scope that grows when the set of waiting jobs changes. */
+export interface TasksVersionReads {
+  get(scope: Scope): Promise<number>;
+}
+export interface TasksVersionWrites extends TasksVersionReads {
+  /** Grows the counters of the repository, its owner and the server. */
+  bump(repository: { ownerId: number; repositoryId: number }): Promise<void>;
+}
+
+/** A secret (sealed) or a variable (plain), by scope and upper-case name. */
+export interface Setting {
+  readonly name: string;
+  readonly value: string;
+  readonly description: string;
+  readonly createdAt: number;
+}
+export interface SettingReads {
+  list(kind: "secret" | "variable", scope: Scope): Promise<readonly Setting[]>;
+}
+export interface SettingWrites extends SettingReads {
+  /** True when it is new. */
+  put(kind: "secret" | "variable", scope: Scope, setting: Setting): Promise<boolean>;
+  delete(kind: "secret" | "variable", scope: Scope, name: string): Promise<boolean>;
+}
+
+/** One line of the audit log. */
+export interface AuditRow {
+  readonly at: number;
+  /** Account id, or null for the server itself and for anonymous callers. */
+  readonly actorId: number | null;
+  /** Such as `runner.register` or `token.refused`. */
+  readonly action: string;
+  /** The thing, such as `runner:42`. */
+  readonly target: string;
+  readonly address: string | null;
+  readonly detail: { readonly [key: string]: JsonValue };
+}
+export interface AuditReads {
+  list(page: PageRequest): Promise<Page<AuditRow>>;
+}
+export interface AuditWrites extends AuditReads {
+  append(row: AuditRow): Promise<void>;
+}
+
+export interface MetaReads {
+  get(key: string): Promise<string | undefined>;
+}
+export interface MetaWrites extends MetaReads {
+  /** Stores a value if the key is free; returns the one that counts. */
+  putIfAbsent(key: string, value: string): Promise<string>;
+}
+
+export interface ReadTables {
+  readonly accounts: AccountReads;
+  readonly repositories: RepositoryReads;
+  readonly apiTokens: ApiTokenReads;
+  readonly registrationTokens: RegistrationTokenReads;
+  readonly runners: RunnerReads;
+  readonly runs: RunReads;
+  readonly jobs: JobReads;
+  readonly tasks: TaskReads;
+  readonly tasksVersions: TasksVersionReads;
+  readonly settings: SettingReads;
+  readonly audit: AuditReads;
+  readonly meta: MetaReads;
+}
+export interface WriteTables {
+  readonly accounts: AccountWrites;
+  readonly repositories: RepositoryWrites;
+  readonly apiTokens: ApiTokenWrites;
+  readonly registrationTokens: RegistrationTokenWrites;
+  readonly runners: RunnerWrites;
+  readonly runs: RunWrites;
+  readonly jobs: JobWrites;
+  readonly tasks: TaskWrites;
+  readonly tasksVersions: TasksVersionWrites;
+  readonly settings: SettingWrites;
+  readonly audit: AuditWrites;
+  readonly meta: MetaWrites;
+}
