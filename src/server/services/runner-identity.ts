@@ -91,6 +91,7 @@ export class RunnerIdentity {
   /** A runner that was just registered or changed. */
   learn(runner: Runner, verifier: TokenVerifier): void {
     this.#unknown.delete(runner.uuid);
+    this.#loading.delete(runner.uuid);
     this.#keep({ runner, verifier });
   }
 
