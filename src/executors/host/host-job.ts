@@ -80,7 +80,7 @@ export class HostJob implements JobEnvironment {
   }
 
   which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined> {
-    return findProgram(program, env["PATH"] ?? this.baseEnv["PATH"]);
+    return findProgram(program, { ...this.baseEnv, ...env }["PATH"]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
