@@ -1,0 +1,108 @@
+import type { Clock } from "../../lib/clock.ts";
+import { isConclusion } from "../domain/run.ts";
+import type { Task } from "../domain/task.ts";
+import type { Store } from "../storage/store.ts";
+
+/** What is known in memory of a task that has not ended. */
+export interface OpenTask {
+  /** As last read or written here. */
+  task: Task;
+  /** Last report, epoch ms; newer than the row, because a mere heartbeat is not written each time. */
+  heartbeatAt: number;
+  /** Keys of the stored outputs; undefined until they were read. */
+  outputKeys: Set<string> | undefined;
+  /** Since when the runner is suspected to have lost the task (it declared itself anew), or null. */
+  suspectSince: number | null;
+}
+
+const PAGE = 1_000;
+
+/**
+ * The tasks that have not ended, so that heartbeats, idle polls and the lease loop need no SQL. The rows in the
+ * database decide; every writer puts its result here after its transaction.
+ */
+export class OpenTasks {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #tasks = new Map<number, OpenTask>();
+  readonly #byRunner = new Map<number, Set<OpenTask>>();
+
+  constructor(deps: { readonly store: Store; readonly clock: Clock }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+  }
+
+  /** Number of open tasks. */
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  /** Brings the memory in line with the database: at the start, and then every now and then. */
+  async load(): Promise<void> {
+    const before = new Set(this.#tasks.keys());
+    let after = 0;
+    for (;;) {
+      const page = await this.#store.read.tasks.listOpen(after, PAGE);
+      for (const task of page) {
+        if (!this.#tasks.has(task.id)) this.put(task);
+        before.delete(task.id);
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) break;
+      after = last.id;
+    }
+    for (const id of before) this.remove(id);
+  }
+
+  /** An open task, or undefined when it has ended or does not exist. */
+  get(taskId: number): OpenTask | undefined {
+    return this.#tasks.get(taskId);
+  }
+
+  /** Takes over the newest state of a task; one that has ended is removed. */
+  put(task: Task): void {
+    if (isConclusion(task.status)) {
+      this.remove(task.id);
+      return;
+    }
+    const known = this.#tasks.get(task.id);
+    if (known !== undefined) {
+      known.task = task;
+      known.heartbeatAt = Math.max(known.heartbeatAt, task.heartbeatAt);
+      return;
+    }
+    const open: OpenTask = { task, heartbeatAt: task.heartbeatAt, outputKeys: undefined, suspectSince: null };
+    this.#tasks.set(task.id, open);
+    const siblings = this.#byRunner.get(task.runnerId);
+    if (siblings === undefined) this.#byRunner.set(task.runnerId, new Set([open]));
+    else siblings.add(open);
+  }
+
+  /** The task has ended. */
+  remove(taskId: number): void {
+    const open = this.#tasks.get(taskId);
+    if (open === undefined) return;
+    this.#tasks.delete(taskId);
+    const siblings = this.#byRunner.get(open.task.runnerId);
+    siblings?.delete(open);
+    if (siblings?.size === 0) this.#byRunner.delete(open.task.runnerId);
+  }
+
+  /** The runner reported on the task. */
+  heartbeat(open: OpenTask): void {
+    open.heartbeatAt = this.#clock.now();
+    open.suspectSince = null;
+  }
+
+  /** The open tasks of a runner. */
+  ofRunner(runnerId: number): Iterable<OpenTask> {
+    return this.#byRunner.get(runnerId) ?? NONE;
+  }
+
+  /** All open tasks. */
+  all(): readonly OpenTask[] {
+    return [...this.#tasks.values()];
+  }
+}
+
+const NONE: readonly OpenTask[] = [];

@@ -1,0 +1,142 @@
+import type { Scope } from "../domain/scope.ts";
+import { LazyHeap } from "./lazy-heap.ts";
+import { scopeKey } from "./scope-key.ts";
+import type { WaitingJob } from "./waiting-jobs.ts";
+
+/** Why a parked poll ends: it got a job, its time is over (or its caller gone), or its runner was changed. */
+export type ParkOutcome =
+  | { readonly kind: "job"; readonly job: WaitingJob }
+  | { readonly kind: "over" }
+  | { readonly kind: "runner-changed" };
+
+/** A FetchTask call that waits for a job. */
+export interface ParkedPoll {
+  readonly runnerId: number;
+  readonly scope: Scope;
+  readonly labels: ReadonlySet<string>;
+  /** When the runner last worked, epoch ms; 0 when it has not. */
+  readonly idleSince: number;
+  /** Is told the outcome, once. */
+  readonly settle: (outcome: ParkOutcome) => void;
+}
+
+interface Entry {
+  readonly poll: ParkedPoll;
+  readonly profile: Profile;
+  readonly order: number;
+  live: boolean;
+}
+
+/** Polls of one scope with the same labels. */
+interface Profile {
+  readonly key: string;
+  readonly scope: string;
+  readonly labels: ReadonlySet<string>;
+  readonly heap: LazyHeap<Entry>;
+}
+
+/**
+ * The parked polls. The best one for a job is a repository's runner before an owner's before a global one, and among
+ * those the one that has been idle for longest.
+ */
+export class ParkedPolls {
+  readonly #entries = new Map<ParkedPoll, Entry>();
+  readonly #byRunner = new Map<number, Set<ParkedPoll>>();
+  /** Profiles by scope, then by label set. */
+  readonly #profiles = new Map<string, Map<string, Profile>>();
+  #order = 0;
+
+  /** Number of parked polls. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Parks a poll. */
+  add(poll: ParkedPoll): void {
+    const profile = this.#profile(poll);
+    const entry: Entry = { poll, profile, order: ++this.#order, live: true };
+    this.#entries.set(poll, entry);
+    profile.heap.push(entry);
+    const polls = this.#byRunner.get(poll.runnerId);
+    if (polls === undefined) this.#byRunner.set(poll.runnerId, new Set([poll]));
+    else polls.add(poll);
+  }
+
+  /** Ends a poll with an outcome; does nothing when it has ended. */
+  end(poll: ParkedPoll, outcome: ParkOutcome): void {
+    const entry = this.#entries.get(poll);
+    if (entry === undefined) return;
+    this.#entries.delete(poll);
+    entry.live = false;
+    entry.profile.heap.lost();
+    if (entry.profile.heap.size === 0) this.#dropProfile(entry.profile);
+    const polls = this.#byRunner.get(poll.runnerId);
+    polls?.delete(poll);
+    if (polls?.size === 0) this.#byRunner.delete(poll.runnerId);
+    poll.settle(outcome);
+  }
+
+  /** The best poll for a job; it stays parked. */
+  bestFor(job: WaitingJob): ParkedPoll | undefined {
+    const scopes = [
+      scopeKey({ kind: "repository", ownerId: job.ownerId, repositoryId: job.repositoryId }),
+      scopeKey({ kind: "owner", ownerId: job.ownerId }),
+      scopeKey({ kind: "global" }),
+    ];
+    for (const scope of scopes) {
+      const best = this.#bestOfScope(scope, job.runsOn);
+      if (best !== undefined) return best.poll;
+    }
+    return undefined;
+  }
+
+  /** The parked polls of a runner. */
+  ofRunner(runnerId: number): readonly ParkedPoll[] {
+    return [...(this.#byRunner.get(runnerId) ?? [])];
+  }
+
+  /** All parked polls. */
+  all(): readonly ParkedPoll[] {
+    return [...this.#entries.keys()];
+  }
+
+  #bestOfScope(scope: string, runsOn: readonly string[]): Entry | undefined {
+    let best: Entry | undefined;
+    for (const profile of this.#profiles.get(scope)?.values() ?? []) {
+      if (!runsOn.every((label) => profile.labels.has(label))) continue;
+      const first = profile.heap.peek();
+      if (first !== undefined && (best === undefined || goesFirst(first, best))) best = first;
+    }
+    return best;
+  }
+
+  #profile(poll: ParkedPoll): Profile {
+    const scope = scopeKey(poll.scope);
+    const key = JSON.stringify([...poll.labels].sort());
+    let ofScope = this.#profiles.get(scope);
+    if (ofScope === undefined) {
+      ofScope = new Map();
+      this.#profiles.set(scope, ofScope);
+    }
+    let profile = ofScope.get(key);
+    if (profile === undefined) {
+      profile = { key, scope, labels: poll.labels, heap: new LazyHeap(goesFirst, isLive) };
+      ofScope.set(key, profile);
+    }
+    return profile;
+  }
+
+  #dropProfile(profile: Profile): void {
+    const ofScope = this.#profiles.get(profile.scope);
+    ofScope?.delete(profile.key);
+    if (ofScope?.size === 0) this.#profiles.delete(profile.scope);
+  }
+}
+
+function goesFirst(a: Entry, b: Entry): boolean {
+  return a.poll.idleSince === b.poll.idleSince ? a.order < b.order : a.poll.idleSince < b.poll.idleSince;
+}
+
+function isLive(entry: Entry): boolean {
+  return entry.live;
+}
