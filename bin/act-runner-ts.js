@@ -34,7 +34,9 @@ function runWith(node) {
   const child = spawn(node, [...process.execArgv, self, ...process.argv.slice(2)], { stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
-    console.error(`act-runner-ts: ${node} does not start (${error.message}): run "npm ci" again or install Node ${MINIMUM_MAJOR}`);
+    process.stderr.write(
+      `act-runner-ts: ${node} does not start (${error.message}): run "npm ci" again or install Node ${MINIMUM_MAJOR}`,
+    );
     process.exitCode = 1;
   });
   child.on("exit", (code, signal) => {
@@ -53,8 +55,8 @@ if (Number.parseInt(process.versions.node, 10) >= MINIMUM_MAJOR) {
   if (node !== undefined) {
     runWith(node);
   } else {
-    console.error(
-      `act-runner-ts needs Node ${MINIMUM_MAJOR} or newer, this is ${process.version}: install it, or run "npm ci" with optional dependencies.`,
+    process.stderr.write(
+      `act-runner-ts needs Node ${MINIMUM_MAJOR} or newer, this is ${process.version}: install it, or run "npm ci" with optional dependencies.\n`,
     );
     process.exitCode = 1;
   }

@@ -1,7 +1,14 @@
 import { sanitize } from "./sanitize.ts";
 
 /** pino's numbers of the levels. */
-const LEVELS: Readonly<Record<number, string>> = { 10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: "FATAL" };
+const LEVELS: Readonly<Record<number, string>> = {
+  10: "TRACE",
+  20: "DEBUG",
+  30: "INFO",
+  40: "WARN",
+  50: "ERROR",
+  60: "FATAL",
+};
 
 /** One pino record (a line of JSON) as `2026-03-30 21:08:31 INFO message key=value`, in local time. */
 export function formatLogLine(json: string): string {

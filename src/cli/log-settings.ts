@@ -6,5 +6,7 @@ import { setting } from "./settings.ts";
 export function addLogSettings(command: Command): Command {
   return command
     .addOption(setting("--log-level <level>", "least level that is logged", { default: "info", choices: LOG_LEVELS }))
-    .addOption(setting("--log-format <format>", "text for people, json for machines", { default: "text", choices: LOG_FORMATS }));
+    .addOption(
+      setting("--log-format <format>", "text for people, json for machines", { default: "text", choices: LOG_FORMATS }),
+    );
 }

@@ -50,11 +50,11 @@ export function applyEnvironment(command: Command, env: Readonly<Record<string, 
       }
       continue;
     }
-    command.setOptionValueWithSource(name, valueOf(option, env[variable] ?? "", variable), "env");
+    command.setOptionValueWithSource(name, valueFrom(option, env[variable] ?? "", variable), "env");
   }
 }
 
-function valueOf(option: Option, text: string, variable: string): unknown {
+function valueFrom(option: Option, text: string, variable: string): unknown {
   if (!option.required && !option.optional) return parseBoolean(text, variable) !== option.negate;
   if (option.parseArg === undefined) return option.variadic ? text.split(",") : text;
   try {
