@@ -80,7 +80,7 @@ const NOTHING: Settlement = { changed: [], added: [], cancel: [] };
 
 /** Whether somebody cancelled the run; jobs ended by fail-fast carry another cause. */
 export function isRunCancelled(jobs: readonly Job[]): boolean {
-  return jobs.some((job) => job.cause === "cancelled" || job.status === "cancelling");
+  return jobs.some((job) => job.cause === "cancelled");
 }
 
 function needsDone(definition: JobDefinition, jobs: readonly Job[]): boolean {

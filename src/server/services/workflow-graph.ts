@@ -2,13 +2,14 @@ import { AppError } from "../../lib/errors.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
 import { isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { WriteTables } from "../storage/store.ts";
+import { cancelGraph } from "./cancel-graph.ts";
 import { inputsOfEvent } from "./dispatch-inputs.ts";
 import { githubContext } from "./github-context.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import { jobLeg } from "./job-leg.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
 import { updateRunStatus } from "./run-status-update.ts";
-import { type Settlement, settleGraph } from "./settle-graph.ts";
+import { type GraphState, type Settlement, settleGraph } from "./settle-graph.ts";
 import { variablesFor } from "./variables-for.ts";
 
 /** What the graph needs around it. */
@@ -39,7 +40,7 @@ export class WorkflowGraph implements JobGraph {
       await updateRunStatus(tx, runId, now);
       return { ready: [], toCancel: [] };
     }
-    const settlement = await this.#decide(tx, run, jobs, now);
+    const settlement = settleGraph(await this.#state(tx, run, jobs, now));
     const ready = await write(tx, jobs, settlement);
     const [first] = ready;
     if (first !== undefined) await tx.tasksVersions.bump(first);
@@ -47,7 +48,19 @@ export class WorkflowGraph implements JobGraph {
     return { ready, toCancel: settlement.cancel };
   }
 
-  async #decide(tx: WriteTables, run: Run, jobs: readonly Job[], now: number): Promise<Settlement> {
+  /**
+   * Cancels a run whose lock the caller holds: ends what does not run yet. Returns the jobs that run and have to be
+   * cancelled after the transaction, and those that wait because they run after a cancel.
+   */
+  async cancel(tx: WriteTables, run: Run, now: number): Promise<JobGraphChange> {
+    const jobs = await tx.jobs.listByRun(run.id);
+    const plan = cancelGraph(await this.#state(tx, run, jobs, now));
+    await write(tx, jobs, { changed: plan.ended, added: [], cancel: [] });
+    const { ready } = await this.settle(tx, run.id, now);
+    return { ready, toCancel: plan.running };
+  }
+
+  async #state(tx: WriteTables, run: Run, jobs: readonly Job[], now: number): Promise<GraphState> {
     const repository = await tx.repositories.get(run.repositoryId);
     if (repository === undefined) throw new AppError("not_found", `the repository of run ${run.id} is gone`);
     const workflow = await this.#deps.definitions.of(tx.runs, run.id);
@@ -56,7 +69,7 @@ export class WorkflowGraph implements JobGraph {
       inputs: fromJson(inputsOfEvent(workflow, run.event, run.eventPayload)),
       vars: fromJson(await variablesFor(tx.settings, run)),
     };
-    return settleGraph({ definitions: workflow.jobs, jobs, contexts, now });
+    return { definitions: workflow.jobs, jobs, contexts, now };
   }
 }
 

@@ -1,0 +1,71 @@
+import { AppError } from "../../lib/errors.ts";
+import type { Repository } from "../domain/account.ts";
+import type { Job, Run } from "../domain/run.ts";
+import type { Runner } from "../domain/runner.ts";
+import type { Task } from "../domain/task.ts";
+import type { JobReads, Page, PageRequest, Store } from "../storage/store.ts";
+
+/** A job with what its display needs. */
+export interface JobView {
+  readonly job: Job;
+  readonly run: Run;
+  /** The task that runs or ran the job, with its steps. */
+  readonly task: Task | undefined;
+  /** The runner of the task; undefined before there is one, and when it was deleted. */
+  readonly runner: Runner | undefined;
+}
+
+/** What a list of jobs is limited to. */
+export type JobFilter = Parameters<JobReads["list"]>[0];
+
+/** Reads jobs. */
+export class Jobs {
+  readonly #store: Store;
+
+  constructor(deps: { readonly store: Store }) {
+    this.#store = deps.store;
+  }
+
+  /** A job of a repository. @throws AppError not_found, also for a job of another repository */
+  async get(repository: Repository, id: number): Promise<JobView> {
+    const job = await this.#store.read.jobs.get(id);
+    const run = job === undefined ? undefined : await this.#store.read.runs.get(job.runId);
+    if (job === undefined || run === undefined || job.repositoryId !== repository.id) {
+      throw new AppError("not_found", `${repository.ownerName}/${repository.name} has no job ${id}`);
+    }
+    return await this.#view(job, run);
+  }
+
+  /** Jobs of a run in the order of the workflow. */
+  async ofRun(run: Run): Promise<readonly JobView[]> {
+    const jobs = await this.#store.read.jobs.listByRun(run.id);
+    return await Promise.all(jobs.map((job) => this.#view(job, run)));
+  }
+
+  /** Jobs, newest first. */
+  async list(filter: JobFilter, page: PageRequest): Promise<Page<JobView>> {
+    const { items, total } = await this.#store.read.jobs.list(filter, page);
+    const runs = new Map<number, Run | undefined>();
+    for (const { runId } of items) if (!runs.has(runId)) runs.set(runId, await this.#store.read.runs.get(runId));
+    const views = items.flatMap((job) => {
+      const run = runs.get(job.runId);
+      return run === undefined ? [] : [this.#view(job, run)];
+    });
+    return { items: await Promise.all(views), total };
+  }
+
+  /** The task of a job in one attempt; the newest where it had several. Undefined before it had one. */
+  async taskOf(job: Job, attempt?: number): Promise<Task | undefined> {
+    if (attempt === undefined || attempt === job.attempt) {
+      return job.taskId === null ? undefined : await this.#store.read.tasks.get(job.taskId);
+    }
+    const tasks = await this.#store.read.tasks.listByJob(job.id);
+    return tasks.filter((task) => task.attempt === attempt).sort((a, b) => b.delivery - a.delivery)[0];
+  }
+
+  async #view(job: Job, run: Run): Promise<JobView> {
+    const task = await this.taskOf(job);
+    const runner = task === undefined ? undefined : await this.#store.read.runners.get(task.runnerId);
+    return { job, run, task, runner };
+  }
+}

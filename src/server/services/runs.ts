@@ -1,0 +1,128 @@
+import type { Clock } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
+import { fromJson } from "../../workflow/expressions/value.ts";
+import { planRun } from "../../workflow/plan-run.ts";
+import type { Repository } from "../domain/account.ts";
+import { type Cause, isConclusion, type Job, type Run } from "../domain/run.ts";
+import type { Page, PageRequest, RunFilter, Store, WriteTables } from "../storage/store.ts";
+import { type Actor, audit } from "./audit.ts";
+import { inputsOfEvent } from "./dispatch-inputs.ts";
+import { githubContext } from "./github-context.ts";
+import type { JobGraphChange } from "./job-graph-port.ts";
+import { rerunGraph } from "./rerun-graph.ts";
+import type { RunDefinitions } from "./run-definitions.ts";
+import { variablesFor } from "./variables-for.ts";
+import type { WorkflowGraph } from "./workflow-graph.ts";
+
+/** Most attempts of one run; Gitea's limit. */
+const MOST_ATTEMPTS = 50;
+
+/** What the service needs around it. */
+export interface RunsDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly graph: WorkflowGraph;
+  readonly definitions: RunDefinitions;
+  readonly publicUrl: () => string;
+  /** Told of the jobs that wait, once they are durable. */
+  readonly jobsReady: (jobs: readonly Job[]) => void;
+  /** Cancels jobs that run. */
+  readonly cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
+}
+
+/** Reads, cancels and repeats runs. */
+export class Runs {
+  readonly #deps: RunsDeps;
+
+  constructor(deps: RunsDeps) {
+    this.#deps = deps;
+  }
+
+  /** A run of a repository. @throws AppError not_found, also for a run of another repository */
+  async get(repository: Repository, id: number): Promise<Run> {
+    const run = await this.#deps.store.read.runs.get(id);
+    if (run === undefined || run.repositoryId !== repository.id) throw missingRun(repository, id);
+    return run;
+  }
+
+  /** Runs, newest first. */
+  list(filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
+    return this.#deps.store.read.runs.list(filter, page);
+  }
+
+  /** The workflow file as it was at the run's commit. */
+  source(run: Run): Promise<string> {
+    return this.#deps.store.read.runs.source(run.id);
+  }
+
+  /**
+   * Cancels a run. What runs is told and may take its time; see `cancelGraph` for the rest.
+   * @throws AppError conflict when it has ended
+   */
+  async cancel(run: Run, actor: Actor): Promise<void> {
+    const change = await this.#change(run, actor, "run.cancel", async (tx, locked, now) => {
+      if (isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has ended with ${locked.status}; there is nothing to cancel`);
+      return await this.#deps.graph.cancel(tx, locked, now);
+    });
+    await this.#deps.cancelJobs(change.toCancel, "cancelled");
+  }
+
+  /**
+   * Runs a finished run again under the same id with the next attempt: all jobs, or those that did not succeed.
+   * @throws AppError conflict while it runs; invalid when nothing failed; exhausted after 50 attempts
+   */
+  async rerun(run: Run, which: "all" | "failed", actor: Actor): Promise<Run> {
+    await this.#change(run, actor, "run.rerun", async (tx, locked, now) => {
+      if (!isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
+      if (locked.attempt >= MOST_ATTEMPTS) {
+        throw new AppError("exhausted", `run ${run.id} has had ${MOST_ATTEMPTS} attempts; submit it anew`);
+      }
+      return await this.#reset(tx, { ...locked, attempt: locked.attempt + 1 }, which, now);
+    });
+    return (await this.#deps.store.read.runs.get(run.id)) ?? run;
+  }
+
+  async #reset(tx: WriteTables, run: Run, which: "all" | "failed", now: number): Promise<JobGraphChange> {
+    const repository = await tx.repositories.get(run.repositoryId);
+    if (repository === undefined) throw new AppError("not_found", `the repository of run ${run.id} is gone`);
+    const workflow = await this.#deps.definitions.of(tx.runs, run.id);
+    const plan = planRun(workflow, {
+      github: fromJson(githubContext({ run, repository, publicUrl: this.#deps.publicUrl() })),
+      inputs: fromJson({ ...inputsOfEvent(workflow, run.event, run.eventPayload) }),
+      vars: fromJson({ ...(await variablesFor(tx.settings, run)) }),
+    });
+    const jobs = await tx.jobs.listByRun(run.id);
+    const { reset, removed } = rerunGraph(workflow.jobs, plan.jobs, jobs, which, run.attempt);
+    if (reset.length === 0) throw new AppError("invalid", `run ${run.id} has no failed jobs; run all of it again`);
+    for (const job of removed) await tx.jobs.delete(job.id);
+    for (const job of reset) {
+      const { id, runId: _run, repositoryId: _repository, ownerId: _owner, key: _key, ...patch } = job;
+      await tx.jobs.update(id, ["success", "failure", "cancelled", "skipped"], patch);
+    }
+    await tx.runs.update(run.id, { attempt: run.attempt, status: "blocked", startedAt: null, stoppedAt: null });
+    return await this.#deps.graph.settle(tx, run.id, now);
+  }
+
+  /** Changes a run under its lock and acts on what that led to. */
+  async #change(
+    run: Run,
+    actor: Actor,
+    action: string,
+    work: (tx: WriteTables, locked: Run, now: number) => Promise<JobGraphChange>,
+  ): Promise<JobGraphChange> {
+    const change = await this.#deps.store.write(async (tx) => {
+      const now = this.#deps.clock.now();
+      const locked = await tx.runs.lock(run.id);
+      if (locked === undefined) throw new AppError("not_found", `there is no run ${run.id} any more`);
+      const result = await work(tx, locked, now);
+      await audit(tx, now, actor, { action, target: `run:${run.id}` });
+      return result;
+    });
+    this.#deps.jobsReady(change.ready);
+    return change;
+  }
+}
+
+function missingRun(repository: Repository, id: number): AppError {
+  return new AppError("not_found", `${repository.ownerName}/${repository.name} has no run ${id}`);
+}
