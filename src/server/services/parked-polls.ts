@@ -14,6 +14,8 @@ export interface ParkedPoll {
   readonly runnerId: number;
   readonly scope: Scope;
   readonly labels: ReadonlySet<string>;
+  /** False for a runner that may not take a job now; it only waits for its time or for a change. */
+  readonly eligible: boolean;
   /** When the runner last worked, epoch ms; 0 when it has not. */
   readonly idleSince: number;
   /** Is told the outcome, once. */
@@ -56,7 +58,7 @@ export class ParkedPolls {
     const profile = this.#profile(poll);
     const entry: Entry = { poll, profile, order: ++this.#order, live: true };
     this.#entries.set(poll, entry);
-    profile.heap.push(entry);
+    if (poll.eligible) profile.heap.push(entry);
     const polls = this.#byRunner.get(poll.runnerId);
     if (polls === undefined) this.#byRunner.set(poll.runnerId, new Set([poll]));
     else polls.add(poll);
@@ -68,7 +70,7 @@ export class ParkedPolls {
     if (entry === undefined) return;
     this.#entries.delete(poll);
     entry.live = false;
-    entry.profile.heap.lost();
+    if (poll.eligible) entry.profile.heap.lost();
     if (entry.profile.heap.size === 0) this.#dropProfile(entry.profile);
     const polls = this.#byRunner.get(poll.runnerId);
     polls?.delete(poll);
@@ -128,8 +130,10 @@ export class ParkedPolls {
 
   #dropProfile(profile: Profile): void {
     const ofScope = this.#profiles.get(profile.scope);
-    ofScope?.delete(profile.key);
-    if (ofScope?.size === 0) this.#profiles.delete(profile.scope);
+    // A profile of polls that were not eligible may have been replaced meanwhile.
+    if (ofScope?.get(profile.key) !== profile) return;
+    ofScope.delete(profile.key);
+    if (ofScope.size === 0) this.#profiles.delete(profile.scope);
   }
 }
 

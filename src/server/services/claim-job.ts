@@ -1,0 +1,68 @@
+import { AppError } from "../../lib/errors.ts";
+import type { Task, TaskStep } from "../domain/task.ts";
+import type { WriteTables } from "../storage/store.ts";
+import { updateRunStatus } from "./run-status-update.ts";
+
+/**
+ * How an attempt to claim a job ended: the task was made; the job is not to be had any more (another runner has it,
+ * it was cancelled); or the runner may not take a task now (deleted, disabled, ephemeral with a task).
+ */
+export type ClaimOutcome =
+  | { readonly kind: "claimed"; readonly task: Task }
+  | { readonly kind: "lost" }
+  | { readonly kind: "refused" };
+
+/** What a claim needs to know. */
+export interface Claim {
+  readonly jobId: number;
+  readonly runnerId: number;
+  /** Mac of the new task token. */
+  readonly tokenMac: string;
+  readonly steps: readonly TaskStep[];
+  readonly requestKey: string | null;
+  readonly now: number;
+}
+
+/**
+ * Gives a waiting job to a runner, in one transaction: the job goes from `waiting` to `running` if it still waits, the
+ * runner must be there and free, and the task is unique by job, attempt and delivery.
+ * @throws AppError conflict when another transaction was faster; the caller counts it as `lost`
+ */
+export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutcome> {
+  const { jobId, runnerId, now } = claim;
+  const found = await tx.jobs.get(jobId);
+  const run = found === undefined ? undefined : await tx.runs.lock(found.runId);
+  const job = run === undefined ? undefined : await tx.jobs.get(jobId);
+  if (run === undefined || job?.status !== "waiting") return { kind: "lost" };
+  const runner = await tx.runners.get(runnerId);
+  if (runner === undefined || runner.disabled) return { kind: "refused" };
+  if (runner.ephemeral && (await tx.tasks.openOfRunner(runnerId)).length > 0) return { kind: "refused" };
+  const delivery = job.delivery + 1;
+  const task = await tx.tasks.insert(
+    {
+      jobId,
+      runId: job.runId,
+      repositoryId: job.repositoryId,
+      runnerId,
+      attempt: job.attempt,
+      delivery,
+      status: "running",
+      cause: null,
+      acknowledgedAt: null,
+      offeredAt: now,
+      heartbeatAt: now,
+      cancelSentAt: null,
+      startedAt: now,
+      stoppedAt: null,
+      requestKey: claim.requestKey,
+      steps: claim.steps,
+    },
+    claim.tokenMac,
+  );
+  const started = { status: "running", taskId: task.id, delivery, startedAt: now } as const;
+  if (!(await tx.jobs.update(jobId, ["waiting"], started))) {
+    throw new AppError("conflict", `job ${jobId} was claimed by another runner`);
+  }
+  if (run.status !== "running") await updateRunStatus(tx, run.id, now);
+  return { kind: "claimed", task };
+}

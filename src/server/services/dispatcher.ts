@@ -1,0 +1,213 @@
+import type { Clock } from "../../lib/clock.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { Runner } from "../domain/runner.ts";
+import type { Store } from "../storage/store.ts";
+import type { JobClaims, MadeTask } from "./job-claims.ts";
+import type { JobGraphChange } from "./job-graph-port.ts";
+import type { OpenTasks } from "./open-tasks.ts";
+import { type ParkedPoll, ParkedPolls, type ParkOutcome } from "./parked-polls.ts";
+import type { Presence } from "./presence.ts";
+import type { TasksVersions } from "./tasks-versions.ts";
+import { type WaitingJob, WaitingJobs } from "./waiting-jobs.ts";
+
+const PAGE = 500;
+
+/** How long and for whom a poll waits. */
+export interface PollOptions {
+  /** Epoch ms at which the answer is due. */
+  readonly until: number;
+  readonly requestKey: string | null;
+  /** Aborts when the caller is gone. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Brings waiting jobs and polling runners together. The memory (who waits for what) is a hint that makes idle polls
+ * free of SQL; each claim is decided by the database. Matching jobs and runners never wait side by side: a job that
+ * becomes ready goes to the best parked poll at once, and a poll that loses a race takes the next job.
+ */
+export class Dispatcher {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #claims: JobClaims;
+  readonly #openTasks: OpenTasks;
+  readonly #presence: Presence;
+  readonly #versions: TasksVersions;
+  readonly #onChange: (change: JobGraphChange) => void;
+  readonly #waiting = new WaitingJobs();
+  readonly #parked = new ParkedPolls();
+  /** Jobs that are being claimed or handed to a poll; nobody else may try them. */
+  readonly #taken = new Set<number>();
+  #stopped = false;
+
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly claims: JobClaims;
+    readonly openTasks: OpenTasks;
+    readonly presence: Presence;
+    readonly versions: TasksVersions;
+    /** Acts on what the failure of a job that cannot be built led to. */
+    readonly onChange: (change: JobGraphChange) => void;
+  }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#claims = deps.claims;
+    this.#openTasks = deps.openTasks;
+    this.#presence = deps.presence;
+    this.#versions = deps.versions;
+    this.#onChange = deps.onChange;
+  }
+
+  /** Numbers for metrics. */
+  get counts(): { readonly waitingJobs: number; readonly parkedPolls: number } {
+    return { waitingJobs: this.#waiting.size, parkedPolls: this.#parked.size };
+  }
+
+  /**
+   * The next task for a runner, already claimed; undefined when there was none until `until`, or the caller is gone.
+   * @throws AppError unavailable when the database is away
+   */
+  async next(polling: Runner, { until, requestKey, signal }: PollOptions): Promise<MadeTask | undefined> {
+    let runner: Runner | undefined = polling;
+    while (runner !== undefined && !signal.aborted && !this.#stopped) {
+      const labels = new Set(runner.labels);
+      const eligible = this.#isEligible(runner);
+      let job = eligible ? this.#take(runner, labels) : undefined;
+      if (job === undefined) {
+        if (this.#clock.now() >= until) return undefined;
+        const outcome = await this.#park(runner, labels, eligible, until, signal);
+        if (outcome.kind === "over") return undefined;
+        if (outcome.kind === "runner-changed") {
+          runner = await this.#store.read.runners.get(runner.id);
+          continue;
+        }
+        job = outcome.job;
+      }
+      const made = await this.#try(job, runner, requestKey);
+      if (made === "refused") return undefined;
+      if (made !== "lost") return made;
+    }
+    return undefined;
+  }
+
+  /** Jobs became `waiting` and that is durable. */
+  jobsReady(jobs: readonly WaitingJob[]): void {
+    for (const job of jobs) {
+      this.#versions.grow(job);
+      if (!this.#taken.has(job.id)) this.#offer(job);
+    }
+  }
+
+  /** Jobs no longer wait (they were cancelled). Not telling it costs a claim that fails. */
+  jobsGone(jobIds: readonly number[]): void {
+    for (const id of jobIds) this.#waiting.remove(id);
+  }
+
+  /** The runner's row was changed or deleted: its parked polls look at it anew. */
+  runnerChanged(runnerId: number): void {
+    for (const poll of this.#parked.ofRunner(runnerId)) this.#parked.end(poll, { kind: "runner-changed" });
+  }
+
+  /** Brings the memory in line with the database: at the start, and then every few seconds. */
+  async reconcile(): Promise<void> {
+    const mark = this.#waiting.mark;
+    const seen = new Set<number>();
+    let after = 0;
+    for (;;) {
+      const page = await this.#store.read.jobs.listWaiting(after, PAGE);
+      for (const job of page) {
+        seen.add(job.id);
+        if (!this.#taken.has(job.id)) this.#waiting.add(job);
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) break;
+      after = last.id;
+    }
+    this.#waiting.dropUnseen(seen, mark);
+    if (this.#parked.size > 0) for (const job of this.#waiting.inOrder()) this.#offer(job);
+  }
+
+  /** Ends all parked polls without a task and takes no new ones. */
+  stop(): void {
+    this.#stopped = true;
+    for (const poll of this.#parked.all()) this.#parked.end(poll, { kind: "over" });
+  }
+
+  #isEligible(runner: Runner): boolean {
+    if (runner.disabled || runner.health !== null) return false;
+    if (!runner.ephemeral) return true;
+    for (const _ of this.#openTasks.ofRunner(runner.id)) return false;
+    return true;
+  }
+
+  #take(runner: Runner, labels: ReadonlySet<string>): WaitingJob | undefined {
+    const job = this.#waiting.take({ scope: runner.scope, labels });
+    if (job !== undefined) this.#taken.add(job.id);
+    return job;
+  }
+
+  /** Hands the job to the best parked poll, or keeps it. */
+  #offer(job: WaitingJob): void {
+    const poll = this.#parked.bestFor(job);
+    if (poll === undefined) {
+      this.#waiting.add(job);
+      return;
+    }
+    this.#waiting.remove(job.id);
+    this.#taken.add(job.id);
+    this.#parked.end(poll, { kind: "job", job });
+  }
+
+  /** Claims a job that is in `#taken`; afterwards it is claimed, gone, or waits again. */
+  async #try(job: WaitingJob, runner: Runner, requestKey: string | null): Promise<MadeTask | "lost" | "refused"> {
+    try {
+      const outcome = await this.#claims.claim(job.id, runner, requestKey);
+      this.#taken.delete(job.id);
+      if (outcome.kind === "claimed") return outcome.made;
+      if (outcome.kind === "refused") this.#offer(job);
+      else if (outcome.change !== undefined) this.#onChange(outcome.change);
+      return outcome.kind;
+    } catch (error) {
+      // Not handed on: what failed for this runner would now fail for all others. The next poll or reconciliation takes it.
+      this.#taken.delete(job.id);
+      this.#waiting.add(job);
+      const failure = toAppError(error);
+      this.#log.warn({ job: job.id, runner: runner.id, error: failure.message }, "a job could not be handed out");
+      throw failure.code === "internal"
+        ? new AppError("unavailable", "no job can be handed out now; try again", error)
+        : failure;
+    }
+  }
+
+  #park(
+    runner: Runner,
+    labels: ReadonlySet<string>,
+    eligible: boolean,
+    until: number,
+    signal: AbortSignal,
+  ): Promise<ParkOutcome> {
+    return new Promise((resolve) => {
+      const over = () => this.#parked.end(poll, { kind: "over" });
+      const timer = this.#clock.timer(Math.max(0, until - this.#clock.now()), over);
+      const poll: ParkedPoll = {
+        runnerId: runner.id,
+        scope: runner.scope,
+        labels,
+        eligible,
+        idleSince: this.#presence.lastActive(runner.id) ?? 0,
+        settle: (outcome) => {
+          timer[Symbol.dispose]();
+          signal.removeEventListener("abort", over);
+          resolve(outcome);
+        },
+      };
+      this.#parked.add(poll);
+      signal.addEventListener("abort", over, { once: true });
+    });
+  }
+}

@@ -1,0 +1,108 @@
+import type { Clock } from "../../lib/clock.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
+import type { Ids } from "../../lib/ids.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { Runner } from "../domain/runner.ts";
+import type { Task } from "../domain/task.ts";
+import type { Store } from "../storage/store.ts";
+import { type ClaimOutcome, claimJob } from "./claim-job.ts";
+import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
+import type { OpenTasks } from "./open-tasks.ts";
+import type { PayloadDraft, TaskPayload, TaskPayloads } from "./task-payload.ts";
+import type { TokenHasher } from "./token-hasher.ts";
+
+/** A task that was made just now, and what the runner gets. */
+export interface MadeTask {
+  readonly task: Task;
+  readonly payload: TaskPayload;
+}
+
+/** How a claim ended; `change` where the job could not be built and has failed, which may have made others ready. */
+export type JobClaimOutcome =
+  | { readonly kind: "claimed"; readonly made: MadeTask }
+  | { readonly kind: "refused" }
+  | { readonly kind: "lost"; readonly change?: JobGraphChange };
+
+/** Claims jobs: builds the payload first, so that a job that cannot be built fails alone and holds up nobody. */
+export class JobClaims {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #ids: Ids;
+  readonly #log: Logger;
+  readonly #hasher: TokenHasher;
+  readonly #payloads: TaskPayloads;
+  readonly #openTasks: OpenTasks;
+  readonly #graph: JobGraph;
+
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly ids: Ids;
+    readonly log: Logger;
+    readonly hasher: TokenHasher;
+    readonly payloads: TaskPayloads;
+    readonly openTasks: OpenTasks;
+    readonly graph: JobGraph;
+  }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#ids = deps.ids;
+    this.#log = deps.log;
+    this.#hasher = deps.hasher;
+    this.#payloads = deps.payloads;
+    this.#openTasks = deps.openTasks;
+    this.#graph = deps.graph;
+  }
+
+  /** Tries to give a waiting job to a runner. @throws AppError unavailable when the database is away; the job then waits on */
+  async claim(jobId: number, runner: Runner, requestKey: string | null): Promise<JobClaimOutcome> {
+    const job = await this.#store.read.jobs.get(jobId);
+    if (job?.status !== "waiting") return { kind: "lost" };
+    let draft: PayloadDraft;
+    try {
+      draft = await this.#payloads.draft(job);
+    } catch (error) {
+      return { kind: "lost", change: await this.#failJob(jobId, toAppError(error)) };
+    }
+    const token = this.#ids.token();
+    const outcome = await this.#commit(draft, runner.id, this.#hasher.mac(token), requestKey);
+    if (outcome.kind !== "claimed") return outcome;
+    this.#openTasks.put(outcome.task);
+    return {
+      kind: "claimed",
+      made: { task: outcome.task, payload: await this.#payloads.complete(draft, outcome.task, token) },
+    };
+  }
+
+  async #commit(
+    draft: PayloadDraft,
+    runnerId: number,
+    tokenMac: string,
+    requestKey: string | null,
+  ): Promise<ClaimOutcome> {
+    const claim = { jobId: draft.job.id, runnerId, tokenMac, steps: draft.steps, requestKey, now: this.#clock.now() };
+    try {
+      return await this.#store.write((tx) => claimJob(tx, claim));
+    } catch (error) {
+      if (error instanceof AppError && error.code === "conflict") return { kind: "lost" };
+      throw error;
+    }
+  }
+
+  /** @throws the failure itself when it is the server's and will pass */
+  async #failJob(jobId: number, failure: AppError): Promise<JobGraphChange> {
+    if (failure.code === "unavailable" || failure.code === "timeout" || failure.code === "exhausted") throw failure;
+    this.#log.error({ job: jobId, error: failure.message, cause: failure.cause }, "a job cannot be built and fails");
+    const message = `the server could not prepare the job: ${failure.message}`;
+    return await this.#store.write(async (tx) => {
+      const now = this.#clock.now();
+      const job = await tx.jobs.get(jobId);
+      if (job === undefined || (await tx.runs.lock(job.runId)) === undefined) return NOTHING;
+      const ended = { status: "failure", cause: "infrastructure", message, startedAt: now, stoppedAt: now } as const;
+      if (!(await tx.jobs.update(jobId, ["waiting"], ended))) return NOTHING;
+      return await this.#graph.jobFinished(tx, jobId, now);
+    });
+  }
+}
+
+const NOTHING: JobGraphChange = { ready: [], toCancel: [] };
