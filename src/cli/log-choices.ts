@@ -1,5 +1,5 @@
 /** Levels that `--log-level` takes. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 /** Forms that `--log-format` takes. */
 export const LOG_FORMATS = ["text", "json"] as const;

@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
-import type { Ids } from "../lib/ids.ts";
+import { writeFileAtomic } from "../lib/write-file-atomic.ts";
 
 /**
  * Text of a file that holds a token, or undefined where there is no such file.
@@ -41,22 +41,11 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
 }
 
 /** Writes a file that only its owner may read, all at once: a reader sees the old text or the new one. */
-export async function writePrivateFile(path: string, text: string, ids: Ids): Promise<void> {
-  const temporary = `${path}.${ids.uuid()}`;
+export async function writePrivateFile(path: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    {
-      await using file = await open(temporary, "wx", 0o600);
-      await file.writeFile(text);
-      await file.sync();
-    }
-    await rename(temporary, path);
+    await writeFileAtomic(path, text);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw new AppError(
-      "invalid",
-      `${path} cannot be written (${errorText(error)}): make its directory writable`,
-      error,
-    );
+    throw new AppError("invalid", `${path} cannot be written (${errorText(error)}): make its directory writable`, error);
   }
 }

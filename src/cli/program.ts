@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import type { CliContext } from "./cli-context.ts";
 import { COMMANDS } from "./command-table.ts";
+import { packageVersion } from "./package-version.ts";
 import { applyEnvironment } from "./settings.ts";
 
 /** Runs the command line `args` (without node and script). Throws what `reportError` understands. */
@@ -41,12 +41,6 @@ export async function loadAllCommands(context: CliContext): Promise<Command[]> {
       return command;
     }),
   );
-}
-
-/** Version of this package. */
-export async function packageVersion(): Promise<string> {
-  const text = await readFile(new URL("../../package.json", import.meta.url), "utf8");
-  return String((JSON.parse(text) as { version?: unknown }).version);
 }
 
 const EXAMPLES = `

@@ -9,6 +9,8 @@ export interface SettingOptions<T> {
   /** Other names of the variable, such as Gitea's, in order; the own name wins. */
   readonly aliases?: readonly string[];
   readonly choices?: readonly string[];
+  /** Name of the variable. @default `ACT_RUNNER_` and the flag's long name in capitals */
+  readonly env?: string;
 }
 
 const ALIASES = new WeakMap<Option, readonly string[]>();
@@ -19,19 +21,19 @@ export function setting<T = string>(flags: string, description: string, options:
   if (options.default !== undefined) option.default(options.default);
   if (options.parse !== undefined) option.argParser(options.parse);
   if (options.choices !== undefined) option.choices([...options.choices]);
-  option.env(environmentName(option));
+  option.env(options.env ?? environmentName(option));
   if (options.aliases !== undefined) ALIASES.set(option, options.aliases);
   return option;
 }
 
 /** `ACT_RUNNER_` and the flag's long name in capitals. */
-export function environmentName(option: Option): string {
+function environmentName(option: Option): string {
   const name = (option.long ?? "").replace(/^--(no-)?/, "").replaceAll("-", "_");
   return `ACT_RUNNER_${name.toUpperCase()}`;
 }
 
 /** All environment variables that set an option, the own name first. */
-export function environmentNames(option: Option): readonly string[] {
+function environmentNames(option: Option): readonly string[] {
   return option.envVar === undefined ? [] : [option.envVar, ...(ALIASES.get(option) ?? [])];
 }
 

@@ -31,7 +31,7 @@ async function login(url: string | undefined, tokenFile: string | undefined, con
   const known = await readLogins(context.env);
   const path = loginPath(context.env);
   const file = { current: server, tokens: { ...known?.tokens, [server]: token } };
-  await writePrivateFile(path, `${JSON.stringify(file, null, 2)}\n`, context.ids);
+  await writePrivateFile(path, `${JSON.stringify(file, null, 2)}\n`);
   context.stdout.write(`Logged in to ${server}${account === undefined ? "" : ` as ${account}`}; kept in ${path}\n`);
 }
 

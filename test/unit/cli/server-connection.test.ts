@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { writePrivateFile } from "../../../src/cli/private-file.ts";
 import { findConnection, loginPath, normalizeServer } from "../../../src/cli/server-connection.ts";
-import { systemIds } from "../../../src/lib/ids.ts";
 import { testContext } from "./support.ts";
 
 let root: string;
@@ -18,7 +17,7 @@ const context = (env: Record<string, string> = {}) =>
 
 async function writeCliJson(server: string, token: string): Promise<string> {
   const path = join(root, "data/cli.json");
-  await writePrivateFile(path, JSON.stringify({ server, token }), systemIds);
+  await writePrivateFile(path, JSON.stringify({ server, token }));
   return path;
 }
 
@@ -45,7 +44,7 @@ test("a file's token never goes to another server", async () => {
 
 test("login is used where no cli.json is near", async () => {
   const file = { current: "https://ci.example", tokens: { "https://ci.example": "t4", "http://b:1": "t5" } };
-  await writePrivateFile(loginPath(context().env), JSON.stringify(file), systemIds);
+  await writePrivateFile(loginPath(context().env), JSON.stringify(file));
   expect(await findConnection(context(), {})).toMatchObject({ server: "https://ci.example", token: "t4" });
   expect(await findConnection(context(), { server: "http://b:1/" })).toMatchObject({ token: "t5" });
 });
@@ -70,7 +69,7 @@ test.skipIf(process.getuid?.() !== 0)("a cli.json of another user is refused (ne
 });
 
 test("a damaged cli.json is named", async () => {
-  await writePrivateFile(join(root, "data/cli.json"), "{", systemIds);
+  await writePrivateFile(join(root, "data/cli.json"), "{");
   await expect(findConnection(context(), {})).rejects.toThrow(/cli\.json is damaged/);
 });
 
