@@ -157,6 +157,12 @@ export class Mirrors {
     }
   }
 
+  /** Whether the mirror holds anything. */
+  async isFetched(repositoryId: number, waits: Waits): Promise<boolean> {
+    await this.#prepare(repositoryId, waits);
+    return (await this.#deps.git.listRefs(this.directory(repositoryId), waits)).size > 0;
+  }
+
   async #prepare(repositoryId: number, waits: Waits): Promise<void> {
     if (this.#prepared.has(repositoryId)) return;
     await mkdir(join(this.#deps.dataDir, "repositories"), { recursive: true, mode: 0o700 });

@@ -1,0 +1,191 @@
+import type { Clock } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
+import type { Ids } from "../../lib/ids.ts";
+import type { Runner } from "../domain/runner.ts";
+import { GLOBAL_SCOPE, type Scope } from "../domain/scope.ts";
+import type { Page, PageRequest, Store } from "../storage/store.ts";
+import { type Actor, audit } from "./audit.ts";
+import type { Presence } from "./presence.ts";
+import { checkedLabels, truncated } from "./runner-fields.ts";
+import type { RunnerIdentity } from "./runner-identity.ts";
+import { type RunnerState, runnerState } from "./runner-state.ts";
+import { scopeKey } from "./scope-key.ts";
+import type { TokenHasher } from "./token-hasher.ts";
+
+/** A runner with what it is doing. */
+export interface RunnerView {
+  readonly runner: Runner;
+  readonly state: RunnerState;
+  /** Whether it holds a task. */
+  readonly busy: boolean;
+}
+
+/** What can be changed of a runner. */
+export interface RunnerPatch {
+  readonly disabled?: boolean;
+  readonly description?: string;
+  readonly labels?: readonly string[];
+}
+
+/** What the service needs around it. */
+export interface RunnerAdminDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly hasher: TokenHasher;
+  readonly identity: RunnerIdentity;
+  readonly presence: Presence;
+  /** The row of a runner changed: parked polls look at it anew. */
+  readonly runnerChanged: (runnerId: number) => void;
+  /** The row of a runner is gone: its tasks have to end. */
+  readonly runnerDeleted: (runner: Runner) => Promise<void>;
+}
+
+/** Lists and administers runners. */
+export class RunnerAdmin {
+  readonly #deps: RunnerAdminDeps;
+
+  constructor(deps: RunnerAdminDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Runners of a scope: of the whole server all that there are, else those of exactly that scope.
+   * @param filter.inherited also those of the scopes above, which serve this one too
+   */
+  async list(
+    scope: Scope,
+    filter: { readonly disabled?: boolean | undefined; readonly inherited?: boolean | undefined },
+    page: PageRequest,
+  ): Promise<Page<RunnerView>> {
+    const { runners } = this.#deps.store.read;
+    const disabled = filter.disabled === undefined ? {} : { disabled: filter.disabled };
+    if (filter.inherited !== true || scope.kind === "global") {
+      const own = scope.kind === "global" ? { within: GLOBAL_SCOPE } : { scope };
+      const found = await runners.list({ ...own, ...disabled }, page);
+      return { items: await this.#views(found.items), total: found.total };
+    }
+    const all: Runner[] = [];
+    for (const visible of [scope, ...scopesAbove(scope)]) {
+      all.push(...(await allPages((request) => runners.list({ scope: visible, ...disabled }, request))));
+    }
+    const from = (page.page - 1) * page.limit;
+    return { items: await this.#views(all.slice(from, from + page.limit)), total: all.length };
+  }
+
+  /** A runner of a scope. @throws AppError not_found, also for a runner of another scope */
+  async get(scope: Scope, id: number): Promise<RunnerView> {
+    return await this.#view(await this.#find(scope, id));
+  }
+
+  /** Makes a runner without a registration token; its own token is returned this once. */
+  async create(
+    scope: Scope,
+    wanted: {
+      readonly name: string;
+      readonly description?: string | undefined;
+      readonly ephemeral?: boolean | undefined;
+      readonly labels?: readonly string[] | undefined;
+    },
+    actor: Actor,
+  ): Promise<{ readonly runner: Runner; readonly token: string }> {
+    const { store, clock, ids, hasher, identity } = this.#deps;
+    if (wanted.name.trim() === "") throw new AppError("invalid", "the runner has no name; give one");
+    const labels = checkedLabels(wanted.labels ?? []);
+    const token = ids.token();
+    const verifier = await hasher.make(token);
+    const runner = await store.write(async (tx) => {
+      const now = clock.now();
+      const row: Omit<Runner, "id"> = {
+        uuid: ids.uuid(),
+        name: truncated(wanted.name.trim(), 255),
+        description: truncated(wanted.description ?? "", 1024),
+        ...{ version: "", scope, labels, capabilities: [], ephemeral: wanted.ephemeral ?? false },
+        ...{ disabled: false, health: null, lastOnline: null, lastActive: null, createdAt: now, deletedAt: null },
+      };
+      const inserted = await tx.runners.insert(row, verifier);
+      const detail = { name: inserted.name, scope: scopeKey(scope) };
+      await audit(tx, now, actor, { action: "runner.create", target: `runner:${inserted.id}`, detail });
+      return inserted;
+    });
+    identity.learn(runner, verifier);
+    return { runner, token };
+  }
+
+  /** Changes a runner. A disabled one takes no new tasks and finishes those it has. */
+  async update(scope: Scope, id: number, patch: RunnerPatch, actor: Actor): Promise<RunnerView> {
+    const { store, clock, identity, runnerChanged } = this.#deps;
+    await this.#find(scope, id);
+    const change = {
+      ...(patch.disabled === undefined ? {} : { disabled: patch.disabled }),
+      ...(patch.description === undefined ? {} : { description: truncated(patch.description, 1024) }),
+      ...(patch.labels === undefined ? {} : { labels: checkedLabels(patch.labels) }),
+    };
+    const runner = await store.write(async (tx) => {
+      if (!(await tx.runners.update(id, change))) throw missing(id);
+      const target = `runner:${id}`;
+      await audit(tx, clock.now(), actor, { action: "runner.update", target, detail: { fields: Object.keys(change) } });
+      return await tx.runners.get(id);
+    });
+    if (runner === undefined) throw missing(id);
+    identity.refresh(runner);
+    runnerChanged(id);
+    return await this.#view(runner);
+  }
+
+  /** Deletes a runner; what it runs ends. */
+  async delete(scope: Scope, id: number, actor: Actor): Promise<void> {
+    const { store, clock, identity, runnerChanged, runnerDeleted } = this.#deps;
+    const runner = await this.#find(scope, id);
+    await store.write(async (tx) => {
+      const now = clock.now();
+      if (!(await tx.runners.delete(id, now))) throw missing(id);
+      await audit(tx, now, actor, { action: "runner.delete", target: `runner:${id}`, detail: { name: runner.name } });
+    });
+    identity.forget(id);
+    runnerChanged(id);
+    await runnerDeleted(runner);
+  }
+
+  async #find(scope: Scope, id: number): Promise<Runner> {
+    const runner = await this.#deps.store.read.runners.get(id);
+    if (runner === undefined || (scope.kind !== "global" && scopeKey(runner.scope) !== scopeKey(scope))) throw missing(id);
+    return runner;
+  }
+
+  #views(runners: readonly Runner[]): Promise<RunnerView[]> {
+    return Promise.all(runners.map((runner) => this.#view(runner)));
+  }
+
+  async #view(stored: Runner): Promise<RunnerView> {
+    const { store, presence, clock } = this.#deps;
+    const runner = presence.current(stored);
+    const open = await store.read.tasks.openOfRunner(runner.id);
+    return { runner, state: runnerState(runner, clock.now()), busy: open.length > 0 };
+  }
+}
+
+function missing(id: number): AppError {
+  return new AppError("not_found", `there is no runner ${id}, or this token may not know of it`);
+}
+
+function scopesAbove(scope: Scope): Scope[] {
+  switch (scope.kind) {
+    case "global":
+      return [];
+    case "owner":
+      return [GLOBAL_SCOPE];
+    case "repository":
+      return [{ kind: "owner", ownerId: scope.ownerId }, GLOBAL_SCOPE];
+  }
+}
+
+/** All entries of a paged list. */
+async function allPages<T>(list: (page: PageRequest) => Promise<Page<T>>): Promise<T[]> {
+  const entries: T[] = [];
+  for (let page = 1; ; page++) {
+    const { items, total } = await list({ page, limit: 50 });
+    entries.push(...items);
+    if (items.length === 0 || entries.length >= total) return entries;
+  }
+}
