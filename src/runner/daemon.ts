@@ -1,0 +1,201 @@
+import { mkdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { KillReason } from "../executors/executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import type { Ids } from "../lib/ids.ts";
+import type { Logger } from "../lib/logger.ts";
+import { createRunnerClient } from "./client.ts";
+import type { RunnerConfig } from "./config.ts";
+import { declare } from "./declare.ts";
+import { runnerArch } from "./engine/default-variables.ts";
+import type { Outcome } from "./engine/job-event.ts";
+import type { ExecutorSet } from "./executor-set.ts";
+import { Health } from "./health.ts";
+import { serveHealth } from "./health-server.ts";
+import { parseLabels } from "./labels.ts";
+import { type PollEnd, Poller } from "./poller.ts";
+import type { RunnerFile } from "./runner-file.ts";
+import { loadRunnerFile, saveRunnerFile } from "./runner-file.ts";
+import { lockRunnerFile } from "./runner-lock.ts";
+import { runTask, type TaskRunnerOptions } from "./task-runner.ts";
+
+/** What every way of running tasks needs. */
+export interface RunnerParts {
+  readonly config: RunnerConfig;
+  readonly version: string;
+  /** Variables of the `.env` file, below `config.envs`. @default none */
+  readonly envFile?: Readonly<Record<string, string>>;
+  /** The executors of this machine, made for this runner; disposed by nobody. */
+  readonly executors: (identity: RunnerFile) => Promise<ExecutorSet>;
+  /** Folder for rows of jobs whose server is away; made when missing. */
+  readonly spoolFolder: string;
+  readonly proxyEnv?: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  /** No new work; running jobs may go on for `config.shutdownTimeoutMs`. */
+  readonly stop: AbortSignal;
+  /** Running jobs end now. @default never */
+  readonly kill?: AbortSignal;
+}
+
+/** What the daemon needs. */
+export interface DaemonOptions extends RunnerParts {
+  /** Stop after one task. @default false */
+  readonly once?: boolean;
+  /** They win over those of the configuration and of the registration. */
+  readonly labels?: readonly string[];
+}
+
+/** Why a runner ended, and the result of its last task. */
+export interface RunnerEnd {
+  readonly end: PollEnd;
+  readonly lastResult: Outcome | undefined;
+}
+
+/**
+ * Runs tasks of the instance that the runner file names, until `stop` aborts, the server forgets the runner, or the one
+ * task of an ephemeral (or `once`) runner is done.
+ * @throws AppError not_found (no runner file), conflict (it is in use), unauthenticated (the server does not know it)
+ */
+export async function runDaemon(options: DaemonOptions): Promise<RunnerEnd> {
+  const { config, logger } = options;
+  const path = resolve(config.runnerFile);
+  const file = await loadRunnerFile(path);
+  if (file === undefined) {
+    throw new AppError("not_found", `there is no registration in ${path}: run 'act-runner-ts register' first`);
+  }
+  await using _ = await lockRunnerFile(path);
+  const wanted = [options.labels ?? [], config.labels, file.labels].find((labels) => labels.length > 0) ?? [];
+  const labels = parseLabels(wanted).map((label) => label.text);
+  const identity = { ...file, labels };
+  if (labels.join("\n") !== file.labels.join("\n")) await saveRunnerFile(path, identity);
+  if (labels.length === 0) logger.warn({}, "this runner has no labels: it will get no jobs");
+  const once = options.once === true || file.ephemeral;
+  return runTasks(identity, options, once ? { maxTasks: 1 } : {});
+}
+
+/** Limits of a run. */
+export interface TaskLimits {
+  readonly maxTasks?: number;
+  /** End when there is no task at once. */
+  readonly onlyNow?: boolean;
+}
+
+/** Declares the runner, then polls and runs tasks; see `runDaemon`. */
+export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits: TaskLimits): Promise<RunnerEnd> {
+  const { config, clock, ids, logger, version, stop } = parts;
+  await mkdir(parts.spoolFolder, { recursive: true, mode: 0o700 });
+  const { address, uuid, token } = identity;
+  using client = createRunnerClient({
+    address,
+    identity: { uuid, token },
+    version,
+    insecure: config.insecure,
+    ...(parts.proxyEnv === undefined ? {} : { proxyEnv: parts.proxyEnv }),
+  });
+  const executors = await parts.executors(identity);
+  const labels = parseLabels(identity.labels);
+  const server = await declare(client, { address, version, labels, clock, ids, logger, signal: stop });
+  if (server === undefined) return { end: "stopped", lastResult: undefined };
+  logger.info({ name: identity.name, address, labels: labels.map((label) => label.name).join(",") }, "runner is ready");
+  const health = new Health(clock, config.readinessGraceMs);
+  await using _ = config.metricsAddress === undefined ? undefined : await serveHealth(config.metricsAddress, health);
+  using ending = new JobsEnd(parts);
+  const tasks = taskRunnerOptions(identity, parts, {
+    client,
+    executors,
+    labels,
+    serverCapabilities: server.capabilities,
+  });
+  const poller = new Poller({
+    client,
+    capacity: limits.maxTasks === 1 ? 1 : config.capacity,
+    fetchTimeoutMs: server.fetchTimeoutMs ?? config.fetchTimeoutMs,
+    parks: server.fetchTimeoutMs !== undefined,
+    intervalMs: config.fetchIntervalMs,
+    intervalMaxMs: config.fetchIntervalMaxMs,
+    ...limits,
+    run: (task) => runTask(task, tasks, { signal: ending.signal }),
+    onPoll: (answered) => health.polled(answered),
+    clock,
+    ids,
+    logger,
+  });
+  const end = await poller.run({ signal: stop });
+  if (end === "unregistered") {
+    health.unregistered();
+    logger.error({ address }, "the server no longer knows this runner; running jobs are finished, then it stops");
+  }
+  await poller.drain();
+  return { end, lastResult: poller.lastResult };
+}
+
+function taskRunnerOptions(
+  identity: RunnerFile,
+  parts: RunnerParts,
+  rest: Pick<TaskRunnerOptions, "client" | "executors" | "labels"> & { serverCapabilities: string },
+): TaskRunnerOptions {
+  const { config, version, clock, ids, logger, spoolFolder } = parts;
+  const { serverCapabilities, ...others } = rest;
+  return {
+    ...others,
+    plan: {
+      address: identity.address,
+      runner: { name: identity.name, version, debug: false, arch: runnerArch(process.arch) },
+      envs: { ...parts.envFile, ...config.envs },
+      setActEnv: config.setActEnv,
+      serverCapabilities,
+      timeoutMs: config.jobTimeoutMs,
+    },
+    timing: {
+      logLatencyMs: config.logLatencyMs,
+      logBatchRows: config.logBatchRows,
+      heartbeatMs: config.heartbeatMs,
+      callTimeoutMs: config.callTimeoutMs,
+      giveUpMs: config.reportGiveUpMs,
+      retry: { baseMs: 200, maxMs: 5_000 },
+    },
+    cancelGraceMs: config.cancelGraceMs,
+    spoolFolder,
+    clock,
+    ids,
+    logger,
+  };
+}
+
+/** Aborts the running jobs: at `kill`, or when the time after `stop` is over. */
+class JobsEnd implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #stack = new DisposableStack();
+
+  constructor({ stop, kill, clock, config }: RunnerParts) {
+    const end = () => this.#controller.abort("shutdown" satisfies KillReason);
+    const onStop = () => {
+      if (config.shutdownTimeoutMs === 0) end();
+      else this.#stack.use(clock.timer(config.shutdownTimeoutMs, end));
+    };
+    for (const [signal, listener] of [
+      [stop, onStop],
+      [kill, end],
+    ] as const) {
+      if (signal?.aborted) listener();
+      signal?.addEventListener("abort", listener, { once: true });
+      this.#stack.defer(() => signal?.removeEventListener("abort", listener));
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
+}
+
+/** Where rows of jobs are kept while the server is away: beside the runner file. */
+export function defaultSpoolFolder(runnerFile: string): string {
+  return resolve(dirname(runnerFile), ".runner-spool");
+}

@@ -1,0 +1,79 @@
+import { backOffMs } from "../lib/back-off.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import type { Ids } from "../lib/ids.ts";
+import type { Logger } from "../lib/logger.ts";
+import { CANCELLING_CAPABILITY, SERVER_CAPABILITIES_HEADER } from "../protocol/headers.ts";
+import { classifyCallError, type RunnerClient } from "./client.ts";
+import type { RunnerLabel } from "./labels.ts";
+import { Outage } from "./report/outage.ts";
+
+/** What a runner says at its start. */
+export interface DeclareOptions {
+  readonly address: string;
+  readonly version: string;
+  readonly labels: readonly RunnerLabel[];
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What the server told of itself. */
+export interface ServerFacts {
+  /** Words of its capabilities header. */
+  readonly capabilities: string;
+  /** How long it parks a poll; undefined for servers that answer at once. */
+  readonly fetchTimeoutMs: number | undefined;
+}
+
+/** Our server names itself in this header of its answer to Declare. */
+export const SERVER_HEADER = "x-act-runner-server";
+/** Our server parks a poll for at most 50 s less a margin. */
+const PARKED_FETCH_TIMEOUT_MS = 50_000;
+const CALL_TIMEOUT_MS = 30_000;
+const BACK_OFF = { baseMs: 1_000, maxMs: 15_000 };
+
+/**
+ * Tells the server version, labels and abilities; tries until it answers.
+ * @returns undefined when the signal aborted first
+ * @throws AppError unauthenticated when the server does not know the runner; invalid when it is too old
+ */
+export async function declare(client: RunnerClient, options: DeclareOptions): Promise<ServerFacts | undefined> {
+  const { address, version, labels, clock, ids, logger, signal } = options;
+  const outage = new Outage(logger, "Declare");
+  let headers = new Headers();
+  while (!signal.aborted) {
+    try {
+      await client.runner.declare(
+        { version, labels: labels.map((label) => label.name), capabilities: [CANCELLING_CAPABILITY] },
+        { timeoutMs: CALL_TIMEOUT_MS, signal, onHeader: (received) => (headers = received) },
+      );
+      outage.succeeded();
+      return {
+        capabilities: headers.get(SERVER_CAPABILITIES_HEADER) ?? "",
+        fetchTimeoutMs: headers.has(SERVER_HEADER) ? PARKED_FETCH_TIMEOUT_MS : undefined,
+      };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const failure = classifyCallError(error);
+      if (failure === "unregistered") {
+        throw new AppError(
+          "unauthenticated",
+          `the server at ${address} does not know this runner: remove the runner file and register again`,
+          error,
+        );
+      }
+      if (failure === "unimplemented") {
+        throw new AppError(
+          "invalid",
+          `the server at ${address} is too old for this runner, or the address is wrong: it needs Gitea 1.21 or newer`,
+          error,
+        );
+      }
+      outage.failed(error);
+    }
+    await clock.sleep(backOffMs(outage.failures, BACK_OFF, ids), { signal }).catch(() => undefined);
+  }
+  return undefined;
+}

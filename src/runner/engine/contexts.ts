@@ -1,0 +1,66 @@
+import type { JsonValue } from "../../lib/json.ts";
+import type { EvaluationContext, ExprFunction } from "../../workflow/expressions/evaluation-context.ts";
+import { ExprObject, type ExprValue, fromJson } from "../../workflow/expressions/value.ts";
+import { needsContext } from "../../workflow/needs-context.ts";
+import type { JobRequest } from "./job-request.ts";
+import type { JobState } from "./job-state.ts";
+
+/** What an expression of a running job may read besides the request and the state. */
+export interface ContextPlace {
+  /** The complete `github` context of this place. */
+  readonly github: Readonly<Record<string, JsonValue>>;
+  /** The `runner` context. */
+  readonly runner: Readonly<Record<string, JsonValue>>;
+  /** The `env` context: the job's variables with the step's over them. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly platform: NodeJS.Platform;
+}
+
+/**
+ * The contexts and status functions of a place in a job. `success()` and its kin look at the job's status as it is when
+ * they are called, so that a condition evaluated again after a cancel sees the cancel.
+ */
+export function evaluationContext(request: JobRequest, state: JobState, place: ContextPlace): EvaluationContext {
+  return {
+    contexts: new Map<string, ExprValue>([
+      ["github", fromJson({ ...place.github })],
+      ["inputs", fromJson({ ...request.inputs })],
+      ["vars", texts(request.vars)],
+      ["secrets", texts(request.secrets)],
+      ["needs", needsContext(new Map([...request.needs].map(([id, outcome]) => [id, [outcome]])))],
+      ["matrix", fromJson({ ...request.matrix })],
+      ["strategy", fromJson({ ...request.strategy })],
+      ["runner", fromJson({ ...place.runner })],
+      ["env", new ExprObject(place.env, { caseSensitive: place.platform !== "win32" })],
+      ["job", new ExprObject([["status", state.status]])],
+      ["steps", stepsContext(state)],
+    ]),
+    functions: statusFunctions(state),
+  };
+}
+
+function texts(record: Readonly<Record<string, string>>): ExprObject {
+  return new ExprObject(Object.entries(record));
+}
+
+function stepsContext(state: JobState): ExprObject {
+  return new ExprObject(
+    [...state.steps].map(([id, step]) => [
+      id,
+      new ExprObject([
+        ["outputs", new ExprObject(step.outputs)],
+        ["outcome", step.outcome],
+        ["conclusion", step.conclusion],
+      ]),
+    ]),
+  );
+}
+
+function statusFunctions(state: JobState): ReadonlyMap<string, ExprFunction> {
+  return new Map<string, ExprFunction>([
+    ["success", () => state.status === "success"],
+    ["failure", () => state.status === "failure"],
+    ["cancelled", () => state.status === "cancelled"],
+    ["always", () => true],
+  ]);
+}

@@ -1,0 +1,39 @@
+import type { JsonValue } from "../../lib/json.ts";
+import type { JobDefinition, Workflow } from "../../workflow/model.ts";
+import type { JobOutcome } from "../../workflow/needs-context.ts";
+
+/** Facts about this runner that a job may read. */
+export interface RunnerFacts {
+  readonly name: string;
+  readonly version: string;
+  /** Shows `::debug::` rows and sets RUNNER_DEBUG. */
+  readonly debug: boolean;
+  /** `X64`, `ARM64` and so on; as GitHub spells it. */
+  readonly arch: string;
+}
+
+/** One job as the engine runs it; it knows nothing of where it came from. */
+export interface JobRequest {
+  /** Unique among the jobs of this process. */
+  readonly id: string;
+  readonly workflow: Workflow;
+  readonly job: JobDefinition;
+  /** The `github` context but for what only the runner knows (workspace, paths, action). */
+  readonly github: Readonly<Record<string, JsonValue>>;
+  readonly inputs: Readonly<Record<string, JsonValue>>;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Outcomes of the needed jobs by id. */
+  readonly needs: ReadonlyMap<string, JobOutcome>;
+  readonly matrix: Readonly<Record<string, JsonValue>>;
+  readonly strategy: Readonly<Record<string, JsonValue>>;
+  /** Variables below the workflow's own `env` (the configuration's `runner.envs`). */
+  readonly lowEnv: Readonly<Record<string, string>>;
+  /** Variables that nothing in the workflow can override (`ACTIONS_…`, `GITEA_…`). */
+  readonly fixedEnv: Readonly<Record<string, string>>;
+  readonly runner: RunnerFacts;
+  /** More values to mask than the secrets. */
+  readonly masks: readonly string[];
+  /** Longest time the job may take; a shorter `timeout-minutes` wins. */
+  readonly timeoutMs: number;
+}

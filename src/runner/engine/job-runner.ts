@@ -1,0 +1,107 @@
+import { evaluateMapping, evaluateNumber } from "../../workflow/evaluate-template.ts";
+import type { MappingTemplate, Template } from "../../workflow/model.ts";
+import type { JobRun } from "./job-run.ts";
+import { handlerFor } from "./step-handlers.ts";
+import { mergeStatus, statusAfter } from "./step-rules.ts";
+import { type PlannedStep, runOuterStage, runStep } from "./step-runner.ts";
+
+/** Largest output that Gitea's server keeps, and the longest name. */
+const MAX_OUTPUT_BYTES = 1024 * 1024;
+const MAX_OUTPUT_NAME_BYTES = 255;
+/** Longest time a timer can wait. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Runs the stages of a job whose environment stands: `pre` in order, the steps, `post` in reverse, then the outputs.
+ * What became of it is in the state. @throws AppError only for faults of the environment
+ */
+export async function runStages(run: JobRun): Promise<void> {
+  const { request, state, control } = run.parts;
+  if (!(await setUpEnv(run))) state.status = "failure";
+  const steps = request.job.steps.map((step): PlannedStep => ({ step, handler: handlerFor(step), saved: new Map() }));
+  const posts: PlannedStep[] = [];
+  for (const planned of steps) {
+    const { pre } = planned.handler;
+    if (pre === undefined || state.status !== "success") continue;
+    posts.unshift(planned);
+    await runOuterStage(run, planned, "pre", pre);
+  }
+  for (const planned of steps) {
+    noteStop(run);
+    const started = await runStep(run, planned);
+    if (started && !posts.includes(planned)) posts.unshift(planned);
+  }
+  noteStop(run);
+  for (const planned of posts) {
+    const { post } = planned.handler;
+    if (post !== undefined) await runOuterStage(run, planned, "post", post);
+  }
+  noteStop(run);
+  if (!control.killing.aborted) await emitOutputs(run);
+}
+
+/** A cancel between two steps reaches the job's status here. */
+function noteStop({ parts: { control, state } }: JobRun): void {
+  if (control.stopping.aborted) state.status = mergeStatus(state.status, "cancelled");
+}
+
+/** Sets the job's time limit, writes the event, and evaluates the `env` of the workflow and the job. */
+async function setUpEnv(run: JobRun): Promise<boolean> {
+  const { request, control, environment } = run.parts;
+  const minutes = await jobMinutes(run, request.job.timeoutMinutes);
+  control.limit(
+    Math.min(request.timeoutMs, minutes === undefined ? request.timeoutMs : minutes * 60_000, MAX_TIMER_MS),
+  );
+  await environment.writeFile(
+    String(run.github["event_path"]),
+    `${JSON.stringify(request.github["event"] ?? {}, null, 2)}\n`,
+  );
+  for (const mapping of [request.workflow.env, request.job.env]) {
+    if (mapping !== undefined && !(await addEnv(run, mapping))) return false;
+  }
+  return true;
+}
+
+async function addEnv(run: JobRun, mapping: MappingTemplate): Promise<boolean> {
+  const { state } = run.parts;
+  const entries = await run.evaluate(run.context(state.env), (context) => evaluateMapping(mapping, context));
+  if (!entries.ok) {
+    await run.lines(null, entries.message, "##[error]");
+    return false;
+  }
+  for (const [name, value] of entries.value) state.env.set(name, value);
+  return true;
+}
+
+async function jobMinutes(run: JobRun, template: Template | undefined): Promise<number | undefined> {
+  if (template === undefined) return undefined;
+  const minutes = await run.evaluate(run.context(run.parts.state.env), (context) => evaluateNumber(template, context));
+  if (!minutes.ok) await run.lines(null, `The job's timeout-minutes is ignored: ${minutes.message}`, "##[warning]");
+  return minutes.ok && minutes.value > 0 ? minutes.value : undefined;
+}
+
+/** Evaluates the job's outputs; one that holds a secret, or that a server would not keep, is dropped with a warning. */
+async function emitOutputs(run: JobRun): Promise<void> {
+  const { request, state, masker, emit } = run.parts;
+  const { outputs } = request.job;
+  if (outputs === undefined) return;
+  const entries = await run.evaluate(run.context(state.env), (context) => evaluateMapping(outputs, context));
+  if (!entries.ok) {
+    await run.lines(null, `The outputs of the job cannot be evaluated: ${entries.message}`, "##[error]");
+    state.status = statusAfter(state.status, "failure");
+    return;
+  }
+  for (const [name, value] of entries.value) {
+    if (value === "") continue;
+    if (masker.contains(value)) {
+      await run.line(null, `##[warning]Skip output '${name}' since it may contain secret.`);
+    } else if (Buffer.byteLength(value) > MAX_OUTPUT_BYTES || Buffer.byteLength(name) > MAX_OUTPUT_NAME_BYTES) {
+      await run.line(
+        null,
+        `##[warning]Skip output '${name}': it is larger than 1 MiB, or its name is longer than 255 bytes.`,
+      );
+    } else {
+      await emit({ type: "output", name, value });
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import type { StepExit, StepSpec } from "../../executors/executor.ts";
+import { AppError } from "../../lib/errors.ts";
+import { evaluateMapping, evaluateText } from "../../workflow/evaluate-template.ts";
+import type { EvaluationContext } from "../../workflow/expressions/evaluation-context.ts";
+import type { MappingTemplate, Step, Template } from "../../workflow/model.ts";
+import { type CommandEffect, CommandInterpreter } from "./command-interpreter.ts";
+import { FileCommands } from "./file-commands.ts";
+import type { JobRun } from "./job-run.ts";
+import { composeStepEnv } from "./step-env.ts";
+import type { Stage, StageEnd, StageScope } from "./step-handler.ts";
+import { type Evaluated, meaningOfExit, type StopReason } from "./step-rules.ts";
+
+/** What a stage is started with. */
+export interface StageOptions {
+  readonly run: JobRun;
+  readonly step: Step;
+  readonly stage: Stage;
+  /** The step's own `env`, evaluated. */
+  readonly stepEnv: ReadonlyMap<string, string>;
+  readonly saved: Map<string, string>;
+  readonly signal: AbortSignal;
+  /** Why the stage was asked to end; read when a process has ended. */
+  readonly stopReason: () => StopReason | undefined;
+  readonly limitMinutes: number;
+}
+
+/** What a stage has set, by commands and files. */
+export interface StageChanges {
+  readonly env: Map<string, string>;
+  readonly outputs: Map<string, string>;
+  readonly path: string[];
+  /** Sentences; one is enough to fail the step. */
+  readonly failures: string[];
+  summary: string;
+}
+
+/** Variables that a step must not set for the later ones (GitHub's deny list). */
+const REFUSED_ENV: ReadonlySet<string> = new Set(["NODE_OPTIONS"]);
+
+/** The scope of one stage: evaluates, runs processes, gathers what they set. */
+export class ActiveStage implements StageScope {
+  readonly changes: StageChanges = { env: new Map(), outputs: new Map(), path: [], failures: [], summary: "" };
+  readonly #options: StageOptions;
+  readonly #commands: CommandInterpreter;
+  readonly #context: EvaluationContext;
+  #files: FileCommands | undefined;
+
+  constructor(options: StageOptions) {
+    this.#options = options;
+    this.#context = options.run.context(this.#visibleEnv(), this.#githubOfStep());
+    this.#commands = new CommandInterpreter({
+      debug: options.run.parts.request.runner.debug,
+      allowUnsecure: () => this.#visibleEnv().get("ACTIONS_ALLOW_UNSECURE_COMMANDS")?.toLowerCase() === "true",
+      relativePath: (file) => relativeTo(this.environment.paths.workspace, file),
+    });
+  }
+
+  get step(): Step {
+    return this.#options.step;
+  }
+
+  get stage(): Stage {
+    return this.#options.stage;
+  }
+
+  get environment() {
+    return this.#options.run.parts.environment;
+  }
+
+  get platform(): NodeJS.Platform {
+    return this.#options.run.parts.platform;
+  }
+
+  get ids() {
+    return this.#options.run.parts.ids;
+  }
+
+  get signal(): AbortSignal {
+    return this.#options.signal;
+  }
+
+  get github() {
+    return this.#options.run.github;
+  }
+
+  get token(): string | undefined {
+    const token = this.#options.run.github["token"];
+    return typeof token === "string" && token !== "" ? token : undefined;
+  }
+
+  get saved(): Map<string, string> {
+    return this.#options.saved;
+  }
+
+  join(...pieces: string[]): string {
+    return this.#options.run.join(...pieces);
+  }
+
+  async text(template: Template): Promise<string> {
+    return unwrap(await this.#options.run.evaluate(this.#context, (context) => evaluateText(template, context)));
+  }
+
+  async mapping(mapping: MappingTemplate): Promise<ReadonlyMap<string, string>> {
+    return new Map(
+      unwrap(await this.#options.run.evaluate(this.#context, (context) => evaluateMapping(mapping, context))),
+    );
+  }
+
+  async env(extra: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> {
+    const { run, stepEnv } = this.#options;
+    const { environment, state, request, platform, ids } = run.parts;
+    this.#files ??= await FileCommands.create(environment, ids.uuid(), platform);
+    return composeStepEnv(
+      {
+        base: environment.baseEnv,
+        low: request.lowEnv,
+        job: state.env,
+        step: stepEnv,
+        stage: extra,
+        path: state.path,
+        fixed: { ...run.fixedVariables(this.#githubOfStep()), ...this.#files.variables() },
+      },
+      platform,
+    );
+  }
+
+  async exec(spec: Omit<StepSpec, "env">, extra: Readonly<Record<string, string>> = {}): Promise<StepExit> {
+    const env = await this.env(extra);
+    return this.environment.exec({ ...spec, env }, { signal: this.signal, output: (line) => this.#take(line) });
+  }
+
+  end(exit: StepExit): StageEnd {
+    return meaningOfExit(exit, this.#options.stopReason(), this.#options.limitMinutes);
+  }
+
+  log(text: string): Promise<void> {
+    return this.#options.run.lines(this.#row, text);
+  }
+
+  output(name: string, value: string): void {
+    this.changes.outputs.set(name, value);
+  }
+
+  mask(value: string): void {
+    void this.#options.run.parts.emit({ type: "mask", value });
+  }
+
+  /** Reads the files of the stage into `changes`; to be called when the stage has ended. */
+  async collectFiles(): Promise<void> {
+    if (this.#files === undefined) return;
+    const result = await this.#files.collect();
+    this.changes.failures.push(...result.errors);
+    for (const [name, value] of result.env) await this.#setEnv(name, value);
+    for (const [name, value] of result.outputs) this.changes.outputs.set(name, value);
+    for (const [name, value] of result.state) this.saved.set(name, value);
+    this.changes.path.push(...result.path);
+    this.changes.summary = result.summary;
+  }
+
+  /** Rows of `pre` and `post` stages stand outside of the steps: the protocol knows one range of rows per step. */
+  get #row(): number | null {
+    return this.stage === "main" ? this.step.index : null;
+  }
+
+  #githubOfStep() {
+    return { action: this.#options.step.id ?? `__run_${this.#options.step.index + 1}` };
+  }
+
+  #visibleEnv(): ReadonlyMap<string, string> {
+    return new Map([...this.#options.run.parts.state.env, ...this.#options.stepEnv]);
+  }
+
+  #take(line: string): void | Promise<void> {
+    const effects = this.#commands.interpret(line);
+    if (effects === undefined) return this.#options.run.line(this.#row, line);
+    return this.#applyAll(effects);
+  }
+
+  async #applyAll(effects: readonly CommandEffect[]): Promise<void> {
+    for (const effect of effects) await this.#apply(effect);
+  }
+
+  #apply(effect: CommandEffect): void | Promise<void> {
+    switch (effect.kind) {
+      case "line":
+        return this.#options.run.line(this.#row, effect.text);
+      case "mask":
+        return this.mask(effect.value);
+      case "output":
+        return this.output(effect.name, effect.value);
+      case "state":
+        this.saved.set(effect.name, effect.value);
+        return;
+      case "env":
+        return this.#setEnv(effect.name, effect.value);
+      case "path":
+        this.changes.path.push(effect.directory);
+        return;
+      case "annotation":
+        return this.#options.run.parts.emit({ type: "annotation", step: this.#row, annotation: effect.annotation });
+      case "fail":
+        this.changes.failures.push(effect.message);
+        return;
+      case "add-matcher":
+      case "remove-matcher":
+        return;
+    }
+  }
+
+  #setEnv(name: string, value: string): void | Promise<void> {
+    if (REFUSED_ENV.has(name.toUpperCase())) {
+      const message = `Can't store ${name} through GITHUB_ENV: set it in the 'env' of the steps that need it.`;
+      return this.#options.run.line(this.#row, `##[error]${message}`);
+    }
+    this.changes.env.set(name, value);
+  }
+}
+
+function unwrap<T>(evaluated: Evaluated<T>): T {
+  if (!evaluated.ok) throw new AppError("invalid", evaluated.message);
+  return evaluated.value;
+}
+
+function relativeTo(workspace: string, file: string): string {
+  for (const separator of ["/", "\\"]) {
+    if (file.startsWith(workspace + separator)) return file.slice(workspace.length + 1);
+  }
+  return file;
+}

@@ -1,0 +1,151 @@
+import { backOffMs } from "../lib/back-off.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Ids } from "../lib/ids.ts";
+import type { Logger } from "../lib/logger.ts";
+import { WakeUp } from "../lib/wake-up.ts";
+import { REQUEST_KEY_HEADER } from "../protocol/headers.ts";
+import type { Task } from "../protocol/messages.ts";
+import { classifyCallError, isDeadline, type RunnerClient } from "./client.ts";
+import type { Outcome } from "./engine/job-event.ts";
+import { Outage } from "./report/outage.ts";
+
+/** How a runner asks for tasks. */
+export interface PollerOptions {
+  readonly client: RunnerClient;
+  /** Tasks at the same time. */
+  readonly capacity: number;
+  /** Stop after so many tasks. @default no limit */
+  readonly maxTasks?: number;
+  /** Stop when the first answer has no task. @default false */
+  readonly onlyNow?: boolean;
+  /** Deadline of a call. */
+  readonly fetchTimeoutMs: number;
+  /** The server holds a call until there is a task: such a call may be given up, an answer is not lost. */
+  readonly parks: boolean;
+  readonly intervalMs: number;
+  readonly intervalMaxMs: number;
+  /** Runs one task; never rejects. */
+  readonly run: (task: Task) => Promise<Outcome>;
+  /** Told of every answered and every failed call. */
+  readonly onPoll?: (answered: boolean) => void;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+}
+
+/** Why the polling ended. */
+export type PollEnd = "stopped" | "enough" | "no-task" | "unregistered";
+
+type Answer = { kind: "task"; task: Task } | { kind: "empty" } | { kind: "failed" } | { kind: "unregistered" };
+
+/**
+ * Asks for tasks while there is a free slot: slot first, then the call, so that a task never waits here. After a task it
+ * asks again at once; after an empty or failed call it pauses.
+ */
+export class Poller {
+  readonly #options: PollerOptions;
+  readonly #running = new Map<bigint, Promise<Outcome>>();
+  readonly #freed = new WakeUp();
+  readonly #outage: Outage;
+  #version = 0n;
+  #empty = 0;
+  #taken = 0;
+  #requestKey: string;
+  #lastResult: Outcome | undefined;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+    this.#outage = new Outage(options.logger, "FetchTask");
+    this.#requestKey = options.ids.uuid();
+  }
+
+  /** Result of the task that ended last. */
+  get lastResult(): Outcome | undefined {
+    return this.#lastResult;
+  }
+
+  /** Polls until the signal aborts or there is nothing more to ask for; tasks may still be running then. */
+  async run(options: { signal: AbortSignal }): Promise<PollEnd> {
+    const { signal } = options;
+    const { capacity, maxTasks = Number.POSITIVE_INFINITY, onlyNow = false } = this.#options;
+    while (!signal.aborted) {
+      if (this.#taken >= maxTasks) return "enough";
+      if (this.#running.size >= capacity) {
+        await this.#freed.wait({ signal });
+        continue;
+      }
+      const answer = await this.#fetch(signal);
+      if (answer.kind === "unregistered") return "unregistered";
+      if (answer.kind === "task") this.#start(answer.task);
+      else if (answer.kind === "empty" && onlyNow) return "no-task";
+      else await this.#pause(signal);
+    }
+    return "stopped";
+  }
+
+  /** Resolves when no task is running. */
+  async drain(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  #start(task: Task): void {
+    if (this.#running.has(task.id)) {
+      this.#options.logger.warn({ task: String(task.id) }, "the server offered a task again that is running; ignored");
+      return;
+    }
+    this.#taken += 1;
+    this.#running.set(
+      task.id,
+      this.#options.run(task).then((result) => {
+        this.#running.delete(task.id);
+        this.#lastResult = result;
+        this.#freed.wake();
+        return result;
+      }),
+    );
+  }
+
+  /**
+   * One call. An answer of a server that does not park is waited for even when the runner stops: the task in it would
+   * be lost, since such a server believes that it runs.
+   */
+  async #fetch(signal: AbortSignal): Promise<Answer> {
+    const { client, fetchTimeoutMs, parks, onPoll } = this.#options;
+    try {
+      const { task, tasksVersion } = await client.runner.fetchTask(
+        { tasksVersion: this.#version },
+        {
+          timeoutMs: fetchTimeoutMs,
+          headers: { [REQUEST_KEY_HEADER]: this.#requestKey },
+          ...(parks ? { signal } : {}),
+        },
+      );
+      this.#requestKey = this.#options.ids.uuid();
+      this.#outage.succeeded();
+      onPoll?.(true);
+      // after a task the next call has to make the server look again: it may have more for us
+      this.#version = task === undefined ? (tasksVersion > this.#version ? tasksVersion : this.#version) : 0n;
+      this.#empty = task === undefined ? this.#empty + 1 : 0;
+      return task === undefined ? { kind: "empty" } : { kind: "task", task };
+    } catch (error) {
+      if (signal.aborted) return { kind: "empty" };
+      if (classifyCallError(error) === "unregistered") return { kind: "unregistered" };
+      if (isDeadline(error)) {
+        this.#empty += 1;
+        return { kind: "empty" };
+      }
+      this.#outage.failed(error);
+      onPoll?.(false);
+      return { kind: "failed" };
+    }
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    const { clock, ids, intervalMs, intervalMaxMs, parks } = this.#options;
+    // a server that parks has waited already
+    if (parks && this.#outage.failures === 0) return;
+    const count = Math.max(this.#empty, this.#outage.failures);
+    const wait = backOffMs(count, { baseMs: intervalMs, maxMs: intervalMaxMs }, ids);
+    await clock.sleep(wait, { signal }).catch(() => undefined);
+  }
+}

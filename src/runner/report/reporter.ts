@@ -1,0 +1,80 @@
+import { Mutex } from "../../lib/mutex.ts";
+import type { Result } from "../../protocol/messages.ts";
+import type { Emit, JobEvent } from "../engine/job-event.ts";
+import { type FlushEnd, LogSender } from "./log-sender.ts";
+import type { ReportParts } from "./report-parts.ts";
+import { RowSpool } from "./row-spool.ts";
+import { StateSender } from "./state-sender.ts";
+import { TaskProgress } from "./task-progress.ts";
+
+/** What a reporter is made of. */
+export interface ReporterOptions extends Omit<ReportParts, "mutex"> {
+  /** Number of steps of the job. */
+  readonly steps: number;
+  /** File for rows that the memory does not hold. */
+  readonly spoolFile: string;
+  /** Called when the server has ended the task by itself, perhaps several times. */
+  readonly onServerResult: (result: Result) => void;
+}
+
+/**
+ * Reports one task to the server. While the job runs nothing is lost when the server is away; a full buffer is the only
+ * limit. `finish` sends the last row, then the result, each on its own deadline.
+ */
+export class Reporter implements AsyncDisposable {
+  readonly #options: ReporterOptions;
+  readonly #spool: RowSpool;
+  readonly #progress: TaskProgress;
+  readonly #log: LogSender;
+  readonly #state: StateSender;
+  readonly #loops = new AbortController();
+  readonly #running: Promise<unknown>;
+
+  /** Starts reporting at once. */
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    const parts: ReportParts = { ...options, mutex: new Mutex() };
+    this.#spool = new RowSpool({ file: options.spoolFile });
+    this.#progress = new TaskProgress(options.taskId, options.steps, options.clock.now());
+    this.#log = new LogSender(parts, this.#spool);
+    this.#state = new StateSender(parts, this.#progress, options.onServerResult);
+    const { signal } = this.#loops;
+    this.#running = Promise.all([this.#log.run({ signal }), this.#state.run({ signal })]);
+  }
+
+  /** Takes the job's events, secrets already replaced. */
+  readonly emit: Emit = (event: JobEvent) => {
+    const urgent = this.#progress.apply(event, this.#spool.end);
+    if (urgent) this.#state.notify();
+    if (event.type === "output") this.#state.output(event.name, event.value);
+    if (event.type !== "line") return;
+    const pushed = this.#spool.push({ at: event.at, text: event.text });
+    this.#log.notify();
+    return pushed;
+  };
+
+  /** Sends what is left and the result. Never rejects; does not take the job's signal. */
+  async finish(): Promise<FlushEnd> {
+    await this.#stopLoops();
+    const log = await this.#withDeadline((signal) => this.#log.finish({ signal }));
+    if (log === "unregistered") return log;
+    return this.#withDeadline((signal) => this.#state.finish({ signal }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stopLoops();
+    await this.#spool[Symbol.asyncDispose]();
+  }
+
+  async #stopLoops(): Promise<void> {
+    this.#loops.abort();
+    await this.#running;
+  }
+
+  async #withDeadline<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, timing } = this.#options;
+    const deadline = new AbortController();
+    using _ = clock.timer(timing.giveUpMs, () => deadline.abort());
+    return await work(deadline.signal);
+  }
+}

@@ -1,0 +1,159 @@
+/** How the text of a setting is read. `list` takes commas in a variable; `map` is `NAME=VALUE` lines. */
+export type SettingKind = "string" | "number" | "boolean" | "duration" | "list" | "map";
+
+/** One key of Gitea's `config.yaml`; the documentation's table is made from these. */
+export interface Setting {
+  /** Path of the key, joined with dots. */
+  readonly key: string;
+  readonly kind: SettingKind;
+  /** As it would stand in the file. */
+  readonly fallback: string;
+  /** Variable that sets it; it wins over the file. */
+  readonly variable: string;
+  /** What it does, for the documentation; a key that is known but not honoured says why. */
+  readonly text: string;
+  /** False for keys that are read without a complaint of being unknown, but have no effect. @default true */
+  readonly honoured?: false;
+}
+
+const setting = (
+  key: string,
+  kind: SettingKind,
+  fallback: string,
+  text: string,
+  more: Partial<Setting> = {},
+): Setting => ({
+  key,
+  kind,
+  fallback,
+  text,
+  variable: `ACT_RUNNER_${key
+    .replace(/^runner\./, "")
+    .replaceAll(".", "_")
+    .toUpperCase()}`,
+  ...more,
+});
+
+const NOT_YET = { honoured: false } as const;
+
+/**
+ * Every key that a released version of Gitea's or Forgejo's runner knows (protocol reference §5.2, §5.3), and ours at
+ * the end. A key that is not here is a warning with its line.
+ */
+export const SETTINGS: readonly Setting[] = [
+  setting("log.level", "string", "info", "Level of the program's own log: trace, debug, info, warn, error."),
+  setting("log.job_level", "string", "info", "Forgejo's level of the job log.", NOT_YET),
+  setting("log.job.dir", "string", "", "Folder for local copies of job logs.", NOT_YET),
+  setting("log.job.retention", "duration", "168h", "Age at which those copies go.", NOT_YET),
+  setting("log.job.max_size", "string", "1GB", "Size of those copies.", NOT_YET),
+  setting("runner.file", "string", ".runner", "The registration."),
+  setting("runner.capacity", "number", "1", "Jobs at the same time."),
+  setting("runner.envs", "map", "", "More variables for every job, below the workflow's own."),
+  setting("runner.env_file", "string", ".env", "File of NAME=VALUE lines with more of them."),
+  setting("runner.timeout", "duration", "3h", "Longest time of a job."),
+  setting("runner.shutdown_timeout", "duration", "0s", "How long running jobs may go on after the first signal."),
+  setting("runner.insecure", "boolean", "false", "Take any TLS certificate of the server."),
+  setting("runner.fetch_timeout", "duration", "5s", "Deadline of a poll; a server that parks polls gets 50s."),
+  setting("runner.fetch_interval", "duration", "2s", "Pause after an empty poll."),
+  setting("runner.fetch_interval_max", "duration", "5s", "Longest pause, after several empty or failed polls."),
+  setting("runner.workdir_cleanup_age", "duration", "24h", "Age at which left work folders go.", NOT_YET),
+  setting("runner.idle_cleanup_interval", "duration", "10m", "How often they are looked for.", NOT_YET),
+  setting(
+    "runner.log_report_interval",
+    "duration",
+    "5s",
+    "Longest pause between log reports; log_report_max_latency is shorter.",
+    NOT_YET,
+  ),
+  setting("runner.log_report_max_latency", "duration", "300ms", "How long a row may wait for others."),
+  setting("runner.log_report_batch_size", "number", "100", "So many waiting rows are sent at once."),
+  setting("runner.state_report_interval", "duration", "5s", "Heartbeat of a running job."),
+  setting("runner.report_interval", "duration", "1s", "Forgejo's report loop.", NOT_YET),
+  setting("runner.report_retry.max_retries", "number", "10", "Forgejo's final tries.", NOT_YET),
+  setting("runner.report_retry.initial_delay", "duration", "100ms", "Forgejo's first pause between them.", NOT_YET),
+  setting("runner.report_retry.max_delay", "duration", "0s", "Forgejo's longest pause between them.", NOT_YET),
+  setting("runner.report_close_timeout", "duration", "10s", "Deadline of one report call."),
+  setting("runner.github_mirror", "string", "", "Replaces https://github.com for actions.", NOT_YET),
+  setting("runner.action_shallow_clone", "boolean", "true", "Fetch actions without history.", NOT_YET),
+  setting("runner.set_act_env", "boolean", "true", "Set ACT=true in jobs."),
+  setting(
+    "runner.patch_actions",
+    "boolean",
+    "true",
+    "Let GitHub's artifact and cache actions accept this server.",
+    NOT_YET,
+  ),
+  setting("runner.labels", "list", "", "Labels; they win over those of the registration."),
+  setting("runner.allocate_pty", "boolean", "false", "Run host steps under a terminal.", NOT_YET),
+  setting(
+    "runner.default_image",
+    "string",
+    "docker.gitea.com/runner-images:ubuntu-latest",
+    "Image for a runs-on without a match.",
+    NOT_YET,
+  ),
+  setting("runner.tool_cache_mode", "string", "none", "none, or shared.", NOT_YET),
+  setting("runner.post_task_script", "string", "", "Host script after each task.", NOT_YET),
+  setting("runner.post_task_script_timeout", "duration", "5m", "Its limit.", NOT_YET),
+  setting("runner.hooks.job_started", "string", "", "Script before the first step.", NOT_YET),
+  setting("runner.hooks.job_completed", "string", "", "Script after the last step.", NOT_YET),
+  setting("cache.enabled", "boolean", "true", "The runner's own cache server.", NOT_YET),
+  setting("cache.dir", "string", "", "Its folder.", NOT_YET),
+  setting("cache.host", "string", "", "Its address as jobs see it.", NOT_YET),
+  setting("cache.port", "number", "0", "Its port.", NOT_YET),
+  setting("cache.proxy_port", "number", "0", "Forgejo's cache proxy.", NOT_YET),
+  setting("cache.external_server", "string", "", "A shared cache server.", NOT_YET),
+  setting("cache.external_secret", "string", "", "Its secret.", NOT_YET),
+  setting("cache.external_secret_file", "string", "", "File with its secret.", NOT_YET),
+  setting("cache.secret", "string", "", "Forgejo's name for it.", NOT_YET),
+  setting("cache.actions_cache_url_override", "string", "", "Forgejo's fixed cache address.", NOT_YET),
+  setting("cache.offline_mode", "boolean", "false", "Do not fetch actions that are there.", NOT_YET),
+  setting("cache.v2", "boolean", "true", "Cache protocol 2.", NOT_YET),
+  setting("cache.retention", "duration", "168h", "Age at which entries go.", NOT_YET),
+  setting("cache.repo_size_limit", "string", "10GB", "Size per repository.", NOT_YET),
+  setting("cache.size_limit", "string", "0", "Size of all.", NOT_YET),
+  setting("cache.sweep_interval", "duration", "1h", "How often old entries are looked for.", NOT_YET),
+  setting("container.network", "string", "", "Network of containers; empty makes one per job.", NOT_YET),
+  setting("container.network_mode", "string", "", "Old name of network.", NOT_YET),
+  setting("container.network_create_options.enable_ipv4", "boolean", "true", "IPv4 in such a network.", NOT_YET),
+  setting("container.network_create_options.enable_ipv6", "boolean", "false", "IPv6 in such a network.", NOT_YET),
+  setting("container.enable_ipv6", "boolean", "false", "Forgejo's name for it.", NOT_YET),
+  setting("container.privileged", "boolean", "false", "Privileged job containers.", NOT_YET),
+  setting("container.options", "string", "", "More options of job containers.", NOT_YET),
+  setting("container.workdir_parent", "string", "workspace", "Parent of the workspace in containers.", NOT_YET),
+  setting("container.valid_volumes", "list", "", "Volumes a workflow may mount.", NOT_YET),
+  setting("container.docker_host", "string", "", "Address of the engine.", NOT_YET),
+  setting("container.force_pull", "boolean", "false", "Pull images each time.", NOT_YET),
+  setting("container.force_rebuild", "boolean", "false", "Build images each time.", NOT_YET),
+  setting("container.require_docker", "boolean", "false", "Refuse to start without an engine.", NOT_YET),
+  setting("container.docker_timeout", "duration", "0s", "How long to wait for the engine.", NOT_YET),
+  setting("container.bind_workdir", "boolean", "false", "Mount the workspace instead of copying it.", NOT_YET),
+  setting(
+    "container.service_ready_timeout",
+    "duration",
+    "5m",
+    "How long services may take to become healthy.",
+    NOT_YET,
+  ),
+  setting(
+    "host.workdir_parent",
+    "string",
+    "",
+    "Parent of the folders of host jobs; empty takes one beside the registration.",
+  ),
+  setting("health_check.enabled", "boolean", "false", "Check the machine before each poll.", NOT_YET),
+  setting("health_check.min_free_disk_space_mb", "number", "1024", "Free space it asks for.", NOT_YET),
+  setting("health_check.script", "string", "", "Script that decides.", NOT_YET),
+  setting("health_check.interval", "duration", "30s", "How often.", NOT_YET),
+  setting("health_check.timeout", "duration", "10s", "Limit of the script.", NOT_YET),
+  setting("metrics.enabled", "boolean", "false", "Serve /healthz and /readyz."),
+  setting("metrics.addr", "string", "127.0.0.1:9101", "Where."),
+  setting("metrics.readiness_grace", "duration", "30s", "How long polls may fail before /readyz says so."),
+  setting(
+    "runner.report_give_up",
+    "duration",
+    "10m",
+    "How long the last reports of a job are tried while the server is away. Ours.",
+  ),
+  setting("runner.cancel_timeout", "duration", "5m", "How long always() steps may go on after a cancel. Ours."),
+];

@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import type { KillReason } from "../executors/executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import { toAppError } from "../lib/errors.ts";
+import type { Ids } from "../lib/ids.ts";
+import type { Logger } from "../lib/logger.ts";
+import { Result, type Task } from "../protocol/messages.ts";
+import type { RunnerClient } from "./client.ts";
+import type { Emit, Outcome } from "./engine/job-event.ts";
+import { runJob } from "./engine/run-job.ts";
+import { chooseExecutor, type ExecutorSet } from "./executor-set.ts";
+import type { RunnerLabel } from "./labels.ts";
+import type { ReportTiming } from "./report/report-parts.ts";
+import { Reporter } from "./report/reporter.ts";
+import { planTask, type TaskPlan, type TaskPlanOptions } from "./task-plan.ts";
+
+/** What tasks are run with; the same for all tasks of a runner. */
+export interface TaskRunnerOptions {
+  readonly client: RunnerClient;
+  readonly executors: ExecutorSet;
+  readonly labels: readonly RunnerLabel[];
+  readonly plan: TaskPlanOptions;
+  readonly timing: ReportTiming;
+  readonly cancelGraceMs: number;
+  /** Folder for the rows of jobs whose server is away. */
+  readonly spoolFolder: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+}
+
+/**
+ * Runs one task from its first report to its last and returns its result. Never rejects: what goes wrong is in the
+ * job's log and in the result.
+ * @param options.signal aborts with a KillReason when the runner ends its jobs
+ */
+export async function runTask(
+  task: Task,
+  parts: TaskRunnerOptions,
+  options: { signal: AbortSignal },
+): Promise<Outcome> {
+  const logger = parts.logger;
+  const id = String(task.id);
+  const stop = new AbortController();
+  const onAbort = () => stop.abort(options.signal.reason);
+  if (options.signal.aborted) onAbort();
+  options.signal.addEventListener("abort", onAbort, { once: true });
+  const plan = planSafely(task, parts);
+  await using reporter = new Reporter({
+    taskId: task.id,
+    client: parts.client.runner,
+    clock: parts.clock,
+    ids: parts.ids,
+    logger,
+    timing: parts.timing,
+    steps: plan.kind === "job" ? plan.request.job.steps.length : plan.steps,
+    spoolFile: join(parts.spoolFolder, `task-${id}-${parts.ids.uuid()}.rows`),
+    onServerResult: (result) => {
+      if (stop.signal.aborted) return;
+      logger.info({ task: id, result: Result[result] }, "the server ended the task; the job is cancelled");
+      stop.abort("cancelled" satisfies KillReason);
+    },
+  });
+  logger.info({ task: id }, "task started");
+  const result = await runPlan(plan, parts, reporter.emit, stop.signal);
+  options.signal.removeEventListener("abort", onAbort);
+  const end = await reporter.finish();
+  if (end === "done") logger.info({ task: id, result }, "task finished");
+  else logger.error({ task: id, result, end }, "task finished, but the server could not be told everything");
+  return result;
+}
+
+function planSafely(task: Task, { plan, logger }: TaskRunnerOptions): TaskPlan {
+  try {
+    return planTask(task, plan);
+  } catch (error) {
+    logger.error({ err: error, task: String(task.id) }, "the task could not be read");
+    return { kind: "broken", problems: [toAppError(error).message], steps: 0 };
+  }
+}
+
+async function runPlan(plan: TaskPlan, parts: TaskRunnerOptions, emit: Emit, signal: AbortSignal): Promise<Outcome> {
+  const { clock, ids, logger, cancelGraceMs } = parts;
+  if (plan.kind === "broken") return fail(plan.problems, emit, clock);
+  try {
+    const executor = chooseExecutor(parts.executors, parts.labels, plan.runsOn);
+    // a task that is offered again after a restart must not meet the folders of its first life
+    const request = { ...plan.request, id: `${plan.request.id}-${ids.uuid().slice(0, 8)}` };
+    return await runJob(request, { executor, emit, clock, ids, logger, cancelGraceMs, signal });
+  } catch (error) {
+    logger.error({ err: error, job: plan.request.id }, "the job could not be run");
+    return fail([toAppError(error).message], emit, clock);
+  }
+}
+
+async function fail(problems: readonly string[], emit: Emit, clock: Clock): Promise<Outcome> {
+  for (const problem of problems)
+    await emit({ type: "line", step: null, text: `##[error]${problem}`, at: clock.now() });
+  await emit({ type: "job-finished", result: "failure", at: clock.now() });
+  return "failure";
+}
