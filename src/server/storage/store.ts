@@ -48,7 +48,8 @@ export interface AccountWrites extends AccountReads {
   /** @throws AppError conflict when the name is taken */
   insert(account: New<Account>): Promise<Account>;
   setRole(userId: number, accountId: number, role: Role | null): Promise<void>;
-  delete(id: number): Promise<void>;
+  /** Deletes it with its repositories (as RepositoryWrites.delete does), runners, tokens, secrets and variables. */
+  delete(id: number): Promise<{ runnerIds: readonly number[]; taskIds: readonly number[] }>;
 }
 
 export interface RepositoryReads {

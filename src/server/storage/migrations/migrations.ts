@@ -1,0 +1,5 @@
+import type { MigrationInterface } from "typeorm";
+import { Initial1795000000000 } from "./initial.ts";
+
+/** Every migration, oldest first. Released ones never change; each may be run again after a crash in its middle. */
+export const migrations: readonly (new () => MigrationInterface)[] = [Initial1795000000000];

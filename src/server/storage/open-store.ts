@@ -1,0 +1,89 @@
+import type { DataSource } from "typeorm";
+import type { Clock } from "../../lib/clock.ts";
+import { type Logger, silentLogger } from "../../lib/logger.ts";
+import { lockDataDir } from "./data-dir-lock.ts";
+import { openMysql, openSqlite } from "./data-sources.ts";
+import { DatabaseStore, type Writer } from "./database-store.ts";
+import { parseDatabaseUrl } from "./database-url.ts";
+import type { LogStore } from "./log-store.ts";
+import { EmbeddedLogStore } from "./logs/embedded-log-store.ts";
+import { MysqlLogStore } from "./logs/mysql-log-store.ts";
+import { migrate } from "./migrate.ts";
+import { MysqlWriter } from "./mysql-writer.ts";
+import { orphanNotes } from "./orphan-notes.ts";
+import { OrphanedLogs } from "./orphaned-logs.ts";
+import { Session } from "./session.ts";
+import { SqliteWriter } from "./sqlite-writer.ts";
+import type { Store } from "./store.ts";
+import { TransactionScope } from "./transaction-scope.ts";
+
+/** Where the store keeps its rows. */
+export interface StoreOptions {
+  /** Holds the embedded databases; made where it is missing. */
+  readonly dataDir: string;
+  /** `mysql://user:password@host:3306/database`; without it the embedded SQLite is used. */
+  readonly databaseUrl?: string;
+  /** Connections to MySQL. @default 10 */
+  readonly poolSize?: number;
+  readonly clock: Clock;
+  readonly logger?: Logger;
+}
+
+/** Fewest connections: one holds the migration lock while another migrates. */
+const SMALLEST_POOL = 2;
+
+/**
+ * Opens the store, creating or migrating its tables. Disposing it waits for what is being written.
+ * @throws AppError conflict when another server uses the data directory · invalid for a wrong URL, user or database ·
+ *   unavailable when the database does not answer
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  await using resources = new AsyncDisposableStack();
+  const parts =
+    options.databaseUrl === undefined
+      ? await openEmbedded(options, resources)
+      : await openServer(options, options.databaseUrl, resources);
+  return new DatabaseStore(parts.session, parts.writer, parts.logs, resources.move());
+}
+
+interface Parts {
+  readonly session: Session;
+  readonly writer: Writer;
+  readonly logs: LogStore;
+}
+
+async function openEmbedded({ dataDir, clock, logger }: StoreOptions, resources: AsyncDisposableStack): Promise<Parts> {
+  resources.use(lockDataDir(dataDir));
+  const dataSource = own(resources, await openSqlite(dataDir, "writer"));
+  await migrate(dataSource);
+  const readSource = own(resources, await openSqlite(dataDir, "reader"));
+  const logs = resources.use(await EmbeddedLogStore.open(dataDir));
+  const scope = new TransactionScope();
+  const writer = resources.use(new SqliteWriter(dataSource, scope, clock, () => orphans.sweep()));
+  const session = new Session(readSource.manager, "sqlite", clock, () => scope.refuse("store.read"));
+  const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger ?? silentLogger));
+  orphans.sweep();
+  return { session, writer, logs };
+}
+
+async function openServer(
+  { clock, logger, poolSize = 10 }: StoreOptions,
+  databaseUrl: string,
+  resources: AsyncDisposableStack,
+): Promise<Parts> {
+  const pool = await openMysql(parseDatabaseUrl(databaseUrl), Math.max(poolSize, SMALLEST_POOL));
+  const dataSource = own(resources, pool);
+  await migrate(dataSource);
+  const scope = new TransactionScope();
+  const writer = resources.use(new MysqlWriter(dataSource, scope, clock, () => orphans.sweep()));
+  const session = new Session(dataSource.manager, "mysql", clock, () => scope.refuse("store.read"));
+  const logs = new MysqlLogStore(session, writer);
+  const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger ?? silentLogger));
+  orphans.sweep();
+  return { session, writer, logs };
+}
+
+function own(resources: AsyncDisposableStack, dataSource: DataSource): DataSource {
+  resources.defer(() => dataSource.destroy());
+  return dataSource;
+}

@@ -1,0 +1,55 @@
+import { EntitySchema } from "typeorm";
+import type { Runner } from "../../domain/runner.ts";
+import type { RegistrationToken } from "../store.ts";
+import { flag, idColumn, integer, json, text } from "./columns.ts";
+import { type ScopeRow, scopeColumns } from "./scope-columns.ts";
+
+/** Row of a runner. */
+export interface RunnerRow extends Omit<Runner, "scope">, ScopeRow {
+  tokenHash: string;
+  tokenMac: string | null;
+}
+/** Runners. */
+export const runnerEntity = new EntitySchema<RunnerRow>({
+  name: "runner",
+  columns: {
+    id: idColumn,
+    uuid: text("uuid"),
+    name: text("name"),
+    description: text("description"),
+    version: text("version"),
+    ...scopeColumns,
+    labels: json("labels"),
+    capabilities: json("capabilities"),
+    ephemeral: flag("ephemeral"),
+    disabled: flag("disabled"),
+    health: text("health", { nullable: true }),
+    lastOnline: integer("last_online", { nullable: true }),
+    lastActive: integer("last_active", { nullable: true }),
+    tokenHash: text("token_hash"),
+    tokenMac: text("token_mac", { nullable: true }),
+    createdAt: integer("created_at"),
+    deletedAt: integer("deleted_at", { nullable: true }),
+  },
+});
+
+/** Row of a registration token. */
+export interface RegistrationTokenRow extends Omit<RegistrationToken, "scope">, ScopeRow {
+  mac: string;
+}
+/** Registration tokens. */
+export const registrationTokenEntity = new EntitySchema<RegistrationTokenRow>({
+  name: "registration_token",
+  columns: {
+    id: idColumn,
+    ...scopeColumns,
+    mac: text("mac"),
+    active: flag("active"),
+    current: flag("is_current"),
+    sealed: text("sealed", { nullable: true }),
+    expiresAt: integer("expires_at", { nullable: true }),
+    usesLeft: integer("uses_left", { nullable: true }),
+    cidrs: json("cidrs"),
+    createdAt: integer("created_at"),
+  },
+});

@@ -1,0 +1,86 @@
+import { AppError } from "../../../lib/errors.ts";
+import type { Repository } from "../../domain/account.ts";
+import { placeholders } from "../dialect.ts";
+import { type RepositoryRow, repositoryEntity } from "../schema/account-entities.ts";
+import { RowMapper } from "../schema/row-mapper.ts";
+import type { RawRow, Session, SqlValue } from "../session.ts";
+import type { New, Page, PageRequest, RepositoryWrites } from "../store.ts";
+import { type Deleted, deleteRepository } from "./cascade.ts";
+
+const rows = new RowMapper<RepositoryRow>(repositoryEntity);
+const FROM = "FROM repository r JOIN account a ON a.id = r.owner_id";
+const SELECT = `SELECT r.*, a.name AS owner_name ${FROM}`;
+
+/** Repositories. */
+export class RepositoryTable implements RepositoryWrites {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  async get(id: number): Promise<Repository | undefined> {
+    return (await this.#session.rows(`${SELECT} WHERE r.id = ?`, [id])).map(toRepository)[0];
+  }
+
+  async find(ownerName: string, name: string): Promise<Repository | undefined> {
+    const values = [ownerName.toLowerCase(), name.toLowerCase()];
+    return (await this.#session.rows(`${SELECT} WHERE a.name_lower = ? AND r.name_lower = ?`, values)).map(
+      toRepository,
+    )[0];
+  }
+
+  async list(
+    filter: { ownerIds?: readonly number[]; repositoryId?: number },
+    { page, limit }: PageRequest,
+  ): Promise<Page<Repository>> {
+    const where = ["1 = 1"];
+    const values: SqlValue[] = [];
+    if (filter.ownerIds !== undefined) {
+      where.push(`r.owner_id IN ${placeholders(filter.ownerIds.length)}`);
+      values.push(...filter.ownerIds);
+    }
+    if (filter.repositoryId !== undefined) {
+      where.push("r.id = ?");
+      values.push(filter.repositoryId);
+    }
+    const condition = where.join(" AND ");
+    const count = await this.#session.rows(`SELECT COUNT(*) AS total ${FROM} WHERE ${condition}`, values);
+    const sql = `${SELECT} WHERE ${condition} ORDER BY r.id DESC LIMIT ? OFFSET ?`;
+    const found = await this.#session.rows(sql, [...values, limit, (page - 1) * limit]);
+    return { items: found.map(toRepository), total: Number(count[0]?.["total"]) };
+  }
+
+  async credential(id: number): Promise<string | null> {
+    const row = await this.#session.do((m) => m.findOneBy(repositoryEntity, { id }));
+    return row?.sealedCredential ?? null;
+  }
+
+  async insert(repository: New<Omit<Repository, "ownerName">>, sealedCredential: string | null): Promise<Repository> {
+    const id = await this.#session.insert(rows, {
+      ...repository,
+      nameLower: repository.name.toLowerCase(),
+      sealedCredential,
+      runCounter: 0,
+    });
+    const inserted = await this.get(id);
+    if (inserted === undefined) throw new AppError("internal", `repository ${id} vanished while it was made`);
+    return inserted;
+  }
+
+  async update(
+    id: number,
+    patch: Partial<Pick<Repository, "cloneUrl" | "defaultBranch">> & { sealedCredential?: string | null },
+  ): Promise<void> {
+    await this.#session.update(rows, patch, "id = ?", [id]);
+  }
+
+  delete(id: number): Promise<Deleted> {
+    return deleteRepository(this.#session, id);
+  }
+}
+
+function toRepository(raw: RawRow): Repository {
+  const { id, ownerId, name, cloneUrl, defaultBranch, createdAt } = rows.decode(raw);
+  return { id, ownerId, ownerName: String(raw["owner_name"]), name, cloneUrl, defaultBranch, createdAt };
+}

@@ -1,0 +1,64 @@
+import { AppError } from "../../../lib/errors.ts";
+import type { Run } from "../../domain/run.ts";
+import { RowMapper } from "../schema/row-mapper.ts";
+import { runEntity } from "../schema/run-entities.ts";
+import type { Session } from "../session.ts";
+import type { New, Page, PageRequest, RunFilter, RunWrites } from "../store.ts";
+import { readPage, whereEquals, whereIn } from "./page.ts";
+
+const rows = new RowMapper<Run>(runEntity);
+
+/** Runs. */
+export class RunTable implements RunWrites {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  get(id: number): Promise<Run | undefined> {
+    return this.#session.first(rows, "WHERE id = ?", [id]);
+  }
+
+  list(filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
+    return this.#session.do((m) => {
+      const query = m.createQueryBuilder(runEntity, "run");
+      for (const property of ["repositoryId", "event", "ref", "sha", "actorName"] as const) {
+        whereEquals(query, property, filter[property]);
+      }
+      whereIn(query, "ownerId", filter.ownerIds);
+      whereIn(query, "status", filter.statuses);
+      return readPage(query, page);
+    });
+  }
+
+  async source(id: number): Promise<string> {
+    const found = await this.#session.rows("SELECT source FROM run_source WHERE run_id = ?", [id]);
+    const source = found[0]?.["source"];
+    if (typeof source !== "string") throw new AppError("not_found", `run ${id} does not exist`);
+    return source;
+  }
+
+  async insert(run: New<Omit<Run, "number">>, source: string): Promise<Run> {
+    // The update takes the repository's row lock, so that no other transaction can read the same number.
+    const where = "WHERE id = ?";
+    const counted = await this.#session.run(`UPDATE repository SET run_counter = run_counter + 1 ${where}`, [
+      run.repositoryId,
+    ]);
+    if (counted.affected !== 1) throw new AppError("not_found", `repository ${run.repositoryId} does not exist`);
+    const counter = await this.#session.rows(`SELECT run_counter FROM repository ${where}`, [run.repositoryId]);
+    const numbered = { ...run, number: Number(counter[0]?.["run_counter"]) };
+    const id = await this.#session.insert(rows, numbered);
+    await this.#session.run("INSERT INTO run_source (run_id, source) VALUES (?, ?)", [id, source]);
+    return { ...numbered, id };
+  }
+
+  async update(id: number, patch: Partial<Pick<Run, "status" | "attempt" | "startedAt" | "stoppedAt">>): Promise<void> {
+    await this.#session.update(rows, patch, "id = ?", [id]);
+  }
+
+  lock(id: number): Promise<Run | undefined> {
+    const lock = this.#session.dialect === "mysql" ? " FOR UPDATE" : "";
+    return this.#session.first(rows, `WHERE id = ?${lock}`, [id]);
+  }
+}

@@ -1,0 +1,115 @@
+import type { Runner, TokenVerifier } from "../../domain/runner.ts";
+import { greatest } from "../dialect.ts";
+import { RowMapper } from "../schema/row-mapper.ts";
+import { type RunnerRow, runnerEntity } from "../schema/runner-entities.ts";
+import { scopeFromRow, scopeToRow, whereScope, whereWithin } from "../schema/scope-columns.ts";
+import type { Session, SqlValue } from "../session.ts";
+import type { New, Page, PageRequest, RunnerFilter, RunnerWrites } from "../store.ts";
+
+const rows = new RowMapper<RunnerRow>(runnerEntity);
+
+/** Most runners in one statement of `touch`. */
+const CHUNK = 500;
+
+/** Runners; the deleted ones are invisible. */
+export class RunnerTable implements RunnerWrites {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  async get(id: number): Promise<Runner | undefined> {
+    const row = await this.#session.first(rows, "WHERE id = ? AND deleted_at IS NULL", [id]);
+    return row === undefined ? undefined : toRunner(row);
+  }
+
+  async findByUuid(uuid: string): Promise<{ runner: Runner; verifier: TokenVerifier } | undefined> {
+    const row = await this.#session.first(rows, "WHERE uuid = ? AND deleted_at IS NULL", [uuid]);
+    if (row === undefined) return undefined;
+    return { runner: toRunner(row), verifier: { hash: row.tokenHash, mac: row.tokenMac ?? "" } };
+  }
+
+  async list(filter: RunnerFilter, { page, limit }: PageRequest): Promise<Page<Runner>> {
+    const where = ["deleted_at IS NULL"];
+    const values: SqlValue[] = [];
+    for (const part of [
+      filter.scope === undefined ? undefined : whereScope(filter.scope),
+      filter.within === undefined ? undefined : whereWithin(filter.within),
+      filter.disabled === undefined ? undefined : { sql: "disabled = ?", values: [filter.disabled ? 1 : 0] },
+    ]) {
+      if (part === undefined) continue;
+      where.push(part.sql);
+      values.push(...part.values);
+    }
+    const condition = `WHERE ${where.join(" AND ")}`;
+    const count = await this.#session.rows(`SELECT COUNT(*) AS total FROM runner ${condition}`, values);
+    const tail = `${condition} ORDER BY id DESC LIMIT ? OFFSET ?`;
+    const found = await this.#session.select(rows, tail, [...values, limit, (page - 1) * limit]);
+    return { items: found.map(toRunner), total: Number(count[0]?.["total"]) };
+  }
+
+  async insert(runner: New<Runner>, verifier: TokenVerifier): Promise<Runner> {
+    const { scope, ...rest } = runner;
+    const token = { tokenHash: verifier.hash, tokenMac: verifier.mac === "" ? null : verifier.mac };
+    const id = await this.#session.insert(rows, { ...rest, ...scopeToRow(scope), ...token });
+    return { ...runner, id };
+  }
+
+  async update(
+    id: number,
+    patch: Partial<
+      Pick<Runner, "name" | "description" | "version" | "labels" | "capabilities" | "disabled" | "health">
+    >,
+  ): Promise<boolean> {
+    return (await this.#session.update(rows, patch, "id = ? AND deleted_at IS NULL", [id])) === 1;
+  }
+
+  async setVerifier(id: number, verifier: TokenVerifier): Promise<void> {
+    const patch = { tokenHash: verifier.hash, tokenMac: verifier.mac === "" ? null : verifier.mac };
+    await this.#session.update(rows, patch, "id = ?", [id]);
+  }
+
+  async delete(id: number, now: number): Promise<boolean> {
+    const patch = { deletedAt: now, tokenMac: null };
+    return (await this.#session.update(rows, patch, "id = ? AND deleted_at IS NULL", [id])) === 1;
+  }
+
+  async touch(stamps: readonly { id: number; lastOnline: number; lastActive: number | null }[]): Promise<void> {
+    // Always in the order of the ids, so that two replicas cannot wait for each other.
+    const sorted = [...mergeStamps(stamps)].sort(([a], [b]) => a - b);
+    for (let from = 0; from < sorted.length; from += CHUNK) {
+      const chunk = sorted.slice(from, from + CHUNK);
+      const values = chunk.flatMap(([id, { online, active }]) => [id, online, active]);
+      await this.#session.run(touchStatement(this.#session.dialect, chunk.length), values);
+    }
+  }
+}
+
+/** The newest times of each runner; 0 stands for none. */
+function mergeStamps(
+  stamps: readonly { id: number; lastOnline: number; lastActive: number | null }[],
+): Map<number, { online: number; active: number }> {
+  const merged = new Map<number, { online: number; active: number }>();
+  for (const { id, lastOnline, lastActive } of stamps) {
+    const { online, active } = merged.get(id) ?? { online: 0, active: 0 };
+    merged.set(id, { online: Math.max(online, lastOnline), active: Math.max(active, lastActive ?? 0) });
+  }
+  return merged;
+}
+
+/** One UPDATE joined with a list of (id, online, active); times only grow. */
+function touchStatement(dialect: Session["dialect"], count: number): string {
+  const max = greatest(dialect);
+  const set = `last_online = ${max}(COALESCE(last_online, 0), stamp.online),
+    last_active = NULLIF(${max}(COALESCE(last_active, 0), stamp.active), 0)`;
+  const select = `SELECT ? AS id, ? AS online, ? AS active${" UNION ALL SELECT ?, ?, ?".repeat(count - 1)}`;
+  return dialect === "sqlite"
+    ? `UPDATE runner SET ${set} FROM (${select}) AS stamp WHERE runner.id = stamp.id AND deleted_at IS NULL`
+    : `UPDATE runner JOIN (${select}) AS stamp ON runner.id = stamp.id SET ${set} WHERE deleted_at IS NULL`;
+}
+
+function toRunner(row: RunnerRow): Runner {
+  const { tokenHash, tokenMac, scopeKind, scopeOwnerId, scopeRepositoryId, ...rest } = row;
+  return { ...rest, scope: scopeFromRow({ scopeKind, scopeOwnerId, scopeRepositoryId }) };
+}
