@@ -1,0 +1,147 @@
+import type { Clock } from "../../lib/clock.ts";
+import { errorText } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/logger.ts";
+import { type Cause, isConclusion, type Job } from "../domain/run.ts";
+import type { Task } from "../domain/task.ts";
+import type { Store, WriteTables } from "../storage/store.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
+import type { OpenTasks } from "./open-tasks.ts";
+import { updateRunStatus } from "./run-status-update.ts";
+import type { RunnerIdentity } from "./runner-identity.ts";
+import { type TaskEvent, taskAfter } from "./task-events.ts";
+
+/** How long a runner that was deleted after its one task may finish its reports. */
+const OWN_END_GRACE_MS = 60_000;
+/** The same where the server ended the task: the runner has to learn of it and to wind down (GitHub's cancel-timeout). */
+const SERVER_END_GRACE_MS = 5 * 60_000;
+
+/** A task that an event changed, with what else that did; acted upon when it is durable. */
+export interface TaskChange extends JobGraphChange {
+  readonly task: Task;
+  /** Runner that has done its one task, or null. */
+  readonly departed: number | null;
+}
+
+/** The one way in which tasks change: event, rows of task, job and run in one transaction, and then the memory. */
+export class TaskChanges {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #graph: JobGraph;
+  readonly #openTasks: OpenTasks;
+  readonly #identity: RunnerIdentity;
+  readonly #dispatcher: Dispatcher;
+  readonly #cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
+
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly graph: JobGraph;
+    readonly openTasks: OpenTasks;
+    readonly identity: RunnerIdentity;
+    readonly dispatcher: Dispatcher;
+    /** Cancels the jobs that the end of another one ends (fail-fast). */
+    readonly cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
+  }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#graph = deps.graph;
+    this.#openTasks = deps.openTasks;
+    this.#identity = deps.identity;
+    this.#dispatcher = deps.dispatcher;
+    this.#cancelJobs = deps.cancelJobs;
+  }
+
+  /**
+   * Changes a task by an event that the server found, in a transaction of its own.
+   * @returns the task as it is now; undefined when there is none
+   */
+  async change(taskId: number, event: TaskEvent, message: string | null): Promise<Task | undefined> {
+    const change = await this.#store.write(async (tx) => {
+      const task = await this.locked(tx, taskId);
+      return task === undefined ? undefined : await this.write(tx, task, event, message);
+    });
+    if (change === undefined) this.#openTasks.remove(taskId);
+    else this.apply(change);
+    return change?.task;
+  }
+
+  /** The task, with the lock of its run taken; undefined when there is none. */
+  async locked(tx: WriteTables, taskId: number): Promise<Task | undefined> {
+    const found = await tx.tasks.get(taskId);
+    if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return undefined;
+    return await tx.tasks.get(taskId);
+  }
+
+  /** Writes what an event makes of a task whose run is locked. An ignored event writes nothing. */
+  async write(tx: WriteTables, task: Task, event: TaskEvent, message: string | null): Promise<TaskChange> {
+    const now = this.#clock.now();
+    const after = taskAfter(task, event, now);
+    if (after === null) return { task, departed: null, ready: [], toCancel: [] };
+    const { status, cause, acknowledgedAt, offeredAt, heartbeatAt, cancelSentAt, stoppedAt } = after;
+    await tx.tasks.update(task.id, { status, cause, acknowledgedAt, offeredAt, heartbeatAt, cancelSentAt, stoppedAt });
+    if (after.steps !== task.steps) await tx.tasks.saveSteps(task.id, after.steps);
+    if (isConclusion(status)) return await this.#end(tx, after, message, now);
+    if (status === "cancelling" && task.status === "running") {
+      await tx.jobs.update(task.jobId, ["running"], { status: "cancelling", cause, message });
+    }
+    return { task: after, departed: null, ready: [], toCancel: [] };
+  }
+
+  /** Acts on a change that is durable. */
+  apply(change: TaskChange): void {
+    const { task } = change;
+    this.#openTasks.put(task);
+    if (change.departed !== null) {
+      this.#identity.depart(change.departed, isOwnEnd(task) ? OWN_END_GRACE_MS : SERVER_END_GRACE_MS);
+      this.#dispatcher.runnerChanged(change.departed);
+    }
+    this.applyGraph(change);
+    if (isConclusion(task.status) && !isOwnEnd(task) && task.cause !== "cancelled") {
+      this.#background("the log of a task that was given up was not finished", this.#store.logs.finish(task.id));
+    }
+  }
+
+  /** Acts on what the end of a job led to. */
+  applyGraph({ ready, toCancel }: JobGraphChange): void {
+    this.#dispatcher.jobsReady(ready);
+    if (toCancel.length > 0)
+      this.#background("jobs were not cancelled by fail-fast", this.#cancelJobs(toCancel, "failed"));
+  }
+
+  async #end(tx: WriteTables, task: Task, message: string | null, now: number): Promise<TaskChange> {
+    await tx.tasks.setToken(task.id, null);
+    const job = await tx.jobs.get(task.jobId);
+    if (job === undefined || job.taskId !== task.id) return { task, departed: null, ready: [], toCancel: [] };
+    if (task.cause === "not_acknowledged") return { task, departed: null, ...(await this.#requeue(tx, job, now)) };
+    const { status, cause } = task;
+    const outputs = await tx.tasks.outputs(task.id);
+    if (!isConclusion(status)) throw new Error("unreachable: the caller saw a conclusion");
+    await tx.jobs.update(job.id, ["running", "cancelling"], { status, cause, message, outputs, stoppedAt: now });
+    const change = await this.#graph.jobFinished(tx, job.id, now);
+    const runner = await tx.runners.get(task.runnerId);
+    const departed = runner?.ephemeral === true && (await tx.runners.delete(runner.id, now)) ? runner.id : null;
+    return { task, departed, ready: change.ready, toCancel: change.toCancel };
+  }
+
+  /** The job waits for another runner under the same attempt; it keeps its place in the line. */
+  async #requeue(tx: WriteTables, job: Job, now: number): Promise<JobGraphChange> {
+    const patch = { status: "waiting", taskId: null, startedAt: null } as const;
+    if (!(await tx.jobs.update(job.id, ["running"], patch))) return { ready: [], toCancel: [] };
+    await tx.tasksVersions.bump(job);
+    await updateRunStatus(tx, job.runId, now);
+    return { ready: [{ ...job, ...patch }], toCancel: [] };
+  }
+
+  #background(failure: string, work: Promise<void>): void {
+    work.catch((error: unknown) => this.#log.error({ error: errorText(error) }, failure));
+  }
+}
+
+/** Whether the runner ended the task by its own result. */
+export function isOwnEnd(task: Pick<Task, "cause" | "cancelSentAt">): boolean {
+  return task.cause === "done" || task.cause === "failed" || (task.cause === "cancelled" && task.cancelSentAt !== null);
+}

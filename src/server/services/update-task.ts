@@ -1,0 +1,146 @@
+import { AppError } from "../../lib/errors.ts";
+import { type Conclusion, isConclusion } from "../domain/run.ts";
+import type { Task, TaskStep } from "../domain/task.ts";
+import type { Store } from "../storage/store.ts";
+import type { OpenTask, OpenTasks } from "./open-tasks.ts";
+import { isOwnEnd, type TaskChanges } from "./task-changes.ts";
+
+const LONGEST_KEY_BYTES = 255;
+const LONGEST_VALUE_BYTES = 1024 * 1024;
+/** A heartbeat that changes nothing is written when the stored one is older. */
+const HEARTBEAT_EVERY_MS = 30_000;
+
+/** State of a step in a report; null where the runner did not say. */
+export type ReportedStep = Pick<TaskStep, "index" | "logIndex" | "logLength" | "startedAt" | "stoppedAt"> & {
+  readonly result: Conclusion | null;
+};
+
+/** A runner's report on a task. */
+export interface TaskReport {
+  readonly taskId: number;
+  /** Ends the task; null while it runs. */
+  readonly result: Conclusion | null;
+  readonly steps: readonly ReportedStep[];
+  /** Outputs that the runner has not seen in `sentOutputs` yet. */
+  readonly outputs: Readonly<Record<string, string>>;
+}
+
+/** The answer to a report. */
+export interface TaskAnswer {
+  /** Set when the task has ended, or has to be ended by the runner. */
+  readonly result: Conclusion | null;
+  /** Keys that the runner need not send again: those that are stored, and those that never will be. */
+  readonly sentOutputs: readonly string[];
+}
+
+/** Takes the reports of runners on their tasks (UpdateTask, reference/protocol.md §3.8). */
+export class UpdateTask {
+  readonly #store: Store;
+  readonly #openTasks: OpenTasks;
+  readonly #changes: TaskChanges;
+
+  constructor(deps: { readonly store: Store; readonly openTasks: OpenTasks; readonly changes: TaskChanges }) {
+    this.#store = deps.store;
+    this.#openTasks = deps.openTasks;
+    this.#changes = deps.changes;
+  }
+
+  /**
+   * Stores a report. Repeated and late ones change nothing; the first result counts.
+   * @throws AppError not_found for a task that does not exist or is another runner's
+   */
+  async report(runnerId: number, report: TaskReport): Promise<TaskAnswer> {
+    const rejected: string[] = [];
+    const outputs = acceptable(report.outputs, rejected);
+    const open = this.#openTasks.get(report.taskId);
+    if (open !== undefined && open.task.runnerId === runnerId && this.#isHeartbeat(open, report, outputs)) {
+      this.#openTasks.heartbeat(open);
+      if (open.task.status === "running")
+        return { result: null, sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
+      if (open.task.cancelSentAt !== null)
+        return { result: "cancelled", sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
+    }
+    const { task, keys } = await this.#write(runnerId, report, outputs);
+    return { result: answeredResult(task), sentOutputs: [...keys, ...rejected] };
+  }
+
+  /** Whether the report says nothing that is not known; then no transaction is needed. */
+  #isHeartbeat(open: OpenTask, report: TaskReport, outputs: Readonly<Record<string, string>>): boolean {
+    if (report.result !== null || open.task.acknowledgedAt === null || open.outputKeys === undefined) return false;
+    if (open.heartbeatAt - open.task.heartbeatAt >= HEARTBEAT_EVERY_MS) return false;
+    for (const key of Object.keys(outputs)) if (!open.outputKeys.has(key)) return false;
+    return mergedSteps(open.task.steps, report.steps) === open.task.steps;
+  }
+
+  async #write(
+    runnerId: number,
+    report: TaskReport,
+    outputs: Readonly<Record<string, string>>,
+  ): Promise<{ readonly task: Task; readonly keys: readonly string[] }> {
+    const { change, keys } = await this.#store.write(async (tx) => {
+      const task = await this.#changes.locked(tx, report.taskId);
+      if (task === undefined || task.runnerId !== runnerId) throw unknownTask(report.taskId);
+      // Outputs that come after the end are not stored, since the jobs that need them have begun; they are listed so that the runner stops.
+      const late = isConclusion(task.status);
+      if (!late && Object.keys(outputs).length > 0) await tx.tasks.addOutputs(task.id, outputs);
+      const steps = mergedSteps(task.steps, report.steps);
+      const reported = await this.#changes.write(tx, task, { type: "report", result: report.result, steps }, null);
+      const sent =
+        reported.task.status === "cancelling" && reported.task.cancelSentAt === null
+          ? await this.#changes.write(tx, reported.task, { type: "cancel-sent" }, null)
+          : reported;
+      const stored = await tx.tasks.outputKeys(task.id);
+      return { change: sent, keys: late ? [...new Set([...stored, ...Object.keys(outputs)])] : stored };
+    });
+    this.#changes.apply(change);
+    const open = this.#openTasks.get(report.taskId);
+    if (open !== undefined) {
+      open.outputKeys = new Set(keys);
+      this.#openTasks.heartbeat(open);
+    }
+    return { task: change.task, keys };
+  }
+}
+
+/** What a runner is told: how the task ended by its own result; `cancelled` to stop it, which every runner understands. */
+function answeredResult(task: Task): Conclusion | null {
+  if (task.status === "running") return null;
+  if (task.status === "cancelling" || !isOwnEnd(task)) return "cancelled";
+  return task.status;
+}
+
+function acceptable(outputs: Readonly<Record<string, string>>, rejected: string[]): Readonly<Record<string, string>> {
+  const accepted: Record<string, string> = {};
+  for (const [key, value] of Object.entries(outputs)) {
+    if (Buffer.byteLength(key) > LONGEST_KEY_BYTES || Buffer.byteLength(value) > LONGEST_VALUE_BYTES)
+      rejected.push(key);
+    else accepted[key] = value;
+  }
+  return accepted;
+}
+
+/** The steps with the reported states; the same list when nothing changed. Steps that the task does not have are ignored. */
+function mergedSteps(steps: readonly TaskStep[], reported: readonly ReportedStep[]): readonly TaskStep[] {
+  let merged: TaskStep[] | undefined;
+  for (const report of reported) {
+    const step = steps[report.index];
+    if (step === undefined) continue;
+    const status = report.result ?? (report.startedAt === null ? "waiting" : "running");
+    const { logIndex, logLength, startedAt, stoppedAt } = report;
+    const same =
+      step.status === status &&
+      step.logIndex === logIndex &&
+      step.logLength === logLength &&
+      step.startedAt === startedAt &&
+      step.stoppedAt === stoppedAt;
+    if (same) continue;
+    merged ??= [...steps];
+    merged[report.index] = { ...step, status, logIndex, logLength, startedAt, stoppedAt };
+  }
+  return merged ?? steps;
+}
+
+/** The answer for a task that the runner does not have; it does not tell whether another one has it. */
+export function unknownTask(taskId: number): AppError {
+  return new AppError("not_found", `this runner has no task ${taskId}`);
+}
