@@ -1,0 +1,30 @@
+/** How git proves who it is. Values are secrets: they go by environment or file, never by argument, and are cut from messages. */
+export type GitCredential =
+  /** For http(s): sent as basic authentication, only to the host of the URL. */
+  | { readonly kind: "basic"; readonly username: string; readonly password: string }
+  /** For ssh: a private key, and the only host keys that are trusted, in the form of a known_hosts file. */
+  | { readonly kind: "ssh"; readonly privateKey: string; readonly knownHosts: string };
+
+/** The value of the Authorization header. */
+export function basicAuthorization({ username, password }: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+}
+
+/** The configuration that sends a credential to the host of `url` and nowhere else. */
+export function credentialConfig(url: string, credential: GitCredential | undefined): readonly [string, string][] {
+  if (credential?.kind !== "basic" || !/^https?:/i.test(url)) return [];
+  return [[`http.${new URL(url).origin}/.extraheader`, `AUTHORIZATION: ${basicAuthorization(credential)}`]];
+}
+
+/** Cuts from a text what would give a credential away, also what stands in a URL before the host. */
+export function redactCredential(text: string, credential: GitCredential | undefined): string {
+  const secrets = credential === undefined ? [] : secretsOf(credential);
+  const cut = secrets.reduce((rest, secret) => (secret === "" ? rest : rest.replaceAll(secret, "***")), text);
+  return cut.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/@\s'"]+@/gi, "$1***@");
+}
+
+function secretsOf(credential: GitCredential): string[] {
+  if (credential.kind === "ssh") return credential.privateKey.split("\n").filter((line) => line.length > 20);
+  const header = basicAuthorization(credential);
+  return [header.slice("Basic ".length), credential.password, encodeURIComponent(credential.password)];
+}
