@@ -30,10 +30,10 @@ export type ProcessExit =
 
 /** What actions/runner ProcessInvoker.cs waits for the streams of a process that has exited. */
 const DRAIN_MS = 5000;
-/** The wait for the rest of the output is counted in slices, so that time in which the sink pushes back is not counted. */
-const DRAIN_SLICES = 20;
-/** Of these, how many are left once the program was killed: nobody should hold its pipes then. */
-const SLICES_AFTER_KILL = 4;
+/** That wait is counted in slices, so that time in which the sink pushes back is not counted. */
+const DRAIN_SLICE_MS = 50;
+/** What is left of it once the program was killed: nobody should hold its pipes then. */
+const DRAIN_AFTER_KILL_MS = 1000;
 
 /**
  * Runs a program to its end, in a session of its own, with an empty standard input.
@@ -87,11 +87,12 @@ async function drain(
   const done = new AbortController();
   const end = () => done.abort();
   running.drained.then(end, end);
-  const signal = AbortSignal.any([done.signal, stop]);
-  for (let slices = DRAIN_SLICES; slices > 0 && !done.signal.aborted; ) {
-    await clock.sleep(drainMs / DRAIN_SLICES, { signal: stop.aborted ? done.signal : signal }).catch(() => undefined);
-    if (!pump.blocked) slices -= 1;
-    if (stop.aborted) slices = Math.min(slices, SLICES_AFTER_KILL);
+  const doneOrStopped = AbortSignal.any([done.signal, stop]);
+  for (let left = drainMs; left > 0 && !done.signal.aborted; ) {
+    if (stop.aborted) left = Math.min(left, DRAIN_AFTER_KILL_MS);
+    const slice = Math.min(left, DRAIN_SLICE_MS);
+    await clock.sleep(slice, { signal: stop.aborted ? done.signal : doneOrStopped }).catch(() => undefined);
+    if (!pump.blocked) left -= slice;
   }
   running.close();
 }
