@@ -16,6 +16,9 @@ const OWN_END_GRACE_MS = 60_000;
 /** The same where the server ended the task: the runner has to learn of it and to wind down (GitHub's cancel-timeout). */
 const SERVER_END_GRACE_MS = 5 * 60_000;
 
+/** Ends after which no more log rows are expected. */
+const GONE: ReadonlySet<Cause> = new Set(["not_acknowledged", "runner_lost", "runner_deleted", "timeout"]);
+
 /** A task that an event changed, with what else that did; acted upon when it is durable. */
 export interface TaskChange extends JobGraphChange {
   readonly task: Task;
@@ -100,7 +103,7 @@ export class TaskChanges {
       this.#dispatcher.runnerChanged(change.departed);
     }
     this.applyGraph(change);
-    if (isConclusion(task.status) && !isOwnEnd(task) && task.cause !== "cancelled") {
+    if (task.cause !== null && GONE.has(task.cause)) {
       this.#background("the log of a task that was given up was not finished", this.#store.logs.finish(task.id));
     }
   }
@@ -115,11 +118,11 @@ export class TaskChanges {
   async #end(tx: WriteTables, task: Task, message: string | null, now: number): Promise<TaskChange> {
     await tx.tasks.setToken(task.id, null);
     const job = await tx.jobs.get(task.jobId);
-    if (job === undefined || job.taskId !== task.id) return { task, departed: null, ready: [], toCancel: [] };
-    if (task.cause === "not_acknowledged") return { task, departed: null, ...(await this.#requeue(tx, job, now)) };
     const { status, cause } = task;
+    if (job === undefined || job.taskId !== task.id || !isConclusion(status))
+      return { task, departed: null, ready: [], toCancel: [] };
+    if (cause === "not_acknowledged") return { task, departed: null, ...(await this.#requeue(tx, job, now)) };
     const outputs = await tx.tasks.outputs(task.id);
-    if (!isConclusion(status)) throw new Error("unreachable: the caller saw a conclusion");
     await tx.jobs.update(job.id, ["running", "cancelling"], { status, cause, message, outputs, stoppedAt: now });
     const change = await this.#graph.jobFinished(tx, job.id, now);
     const runner = await tx.runners.get(task.runnerId);

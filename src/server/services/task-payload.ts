@@ -40,7 +40,7 @@ export interface PayloadDraft extends Omit<TaskPayload, "id"> {
 /** What the payload tells of this server. */
 export interface PayloadSettings {
   /** Outside address of the server, without a slash at its end. */
-  readonly publicUrl: string;
+  readonly publicUrl: () => string;
   /** Where `uses: owner/repo@ref` is found; default `https://github.com`. */
   readonly defaultActionsUrl?: string;
   readonly serverVersion: string;
@@ -118,7 +118,7 @@ export class TaskPayloads {
     const version = this.#settings.serverVersion;
     return {
       ...EMPTY_KEYS,
-      ...githubContext({ run, repository, publicUrl: this.#settings.publicUrl }),
+      ...githubContext({ run, repository, publicUrl: this.#settings.publicUrl() }),
       job: job.key,
       run_attempt: String(job.attempt),
       secret_source: "Actions",

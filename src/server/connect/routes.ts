@@ -1,0 +1,49 @@
+import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import type { Logger } from "../../lib/logger.ts";
+import { RunnerService } from "../../protocol/messages.ts";
+import type { ProtocolServices } from "../services/protocol-services.ts";
+import { runnerGate } from "./auth.ts";
+import { toConnectError } from "./errors.ts";
+import { pingService } from "./ping-service.ts";
+import { RunnerCalls } from "./runner-service.ts";
+
+const LARGEST_REQUEST = 16 * 1024 * 1024;
+/** Runners send all rows that are not acknowledged yet at once. */
+const LARGEST_LOG_REQUEST = 256 * 1024 * 1024;
+
+/**
+ * The routes of the runner protocol, to be mounted under `/api/actions` and at the root. The HTTP adapter sets
+ * `remoteAddressKey` in its context values.
+ */
+export function runnerRoutes(deps: {
+  readonly services: ProtocolServices;
+  readonly log: Logger;
+}): (router: ConnectRouter) => void {
+  const { services, log } = deps;
+  const calls = new RunnerCalls(services);
+  const gate = runnerGate({ identity: services.identity, presence: services.presence, log }, false);
+  const reportGate = runnerGate({ identity: services.identity, presence: services.presence, log }, true);
+  const answer = async <T>(context: HandlerContext, work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw toConnectError(error, log, context.method.name);
+    }
+  };
+  const { method } = RunnerService;
+  const readMaxBytes = LARGEST_REQUEST;
+  return (router) => {
+    pingService(router);
+    router.rpc(method.register, (r, c) => answer(c, calls.register(r, c)), { readMaxBytes });
+    router.rpc(method.declare, (r, c) => answer(c, calls.declare(r, c)), { readMaxBytes, requestGate: gate });
+    router.rpc(method.fetchTask, (_, c) => answer(c, calls.fetchTask(c)), { readMaxBytes, requestGate: gate });
+    router.rpc(method.updateTask, (r, c) => answer(c, calls.updateTask(r, c)), {
+      readMaxBytes,
+      requestGate: reportGate,
+    });
+    router.rpc(method.updateLog, (r, c) => answer(c, calls.updateLog(r, c)), {
+      readMaxBytes: LARGEST_LOG_REQUEST,
+      requestGate: reportGate,
+    });
+  };
+}

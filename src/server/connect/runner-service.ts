@@ -1,0 +1,112 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { HandlerContext } from "@connectrpc/connect";
+import { AppError } from "../../lib/errors.ts";
+import { REQUEST_KEY_HEADER } from "../../protocol/headers.ts";
+import type {
+  DeclareRequest,
+  DeclareResponseSchema,
+  FetchTaskResponseSchema,
+  RegisterRequest,
+  RegisterResponseSchema,
+  StepState,
+  UpdateLogRequest,
+  UpdateLogResponseSchema,
+  UpdateTaskRequest,
+  UpdateTaskResponseSchema,
+} from "../../protocol/messages.ts";
+import { checkedRequestKey } from "../services/assign-task.ts";
+import type { ProtocolServices } from "../services/protocol-services.ts";
+import type { ReportedStep } from "../services/update-task.ts";
+import { callingRunner } from "./auth.ts";
+import { remoteAddressKey } from "./remote-address.ts";
+import { fromResult, toResult } from "./results.ts";
+import { runnerMessage } from "./runner-message.ts";
+import { taskMessage } from "./task-message.ts";
+import { toCount, toMillis } from "./wire-numbers.ts";
+
+/** The calls of runner.v1.RunnerService: message → plain values, one service, plain values → message. */
+export class RunnerCalls {
+  readonly #services: ProtocolServices;
+
+  constructor(services: ProtocolServices) {
+    this.#services = services;
+  }
+
+  /** Makes a runner by registration token. */
+  async register(
+    request: RegisterRequest,
+    context: HandlerContext,
+  ): Promise<MessageInitShape<typeof RegisterResponseSchema>> {
+    const { runner, token } = await this.#services.registerRunner.register(
+      request,
+      context.values.get(remoteAddressKey),
+    );
+    return { runner: runnerMessage(runner, token) };
+  }
+
+  /** Takes version, labels and capabilities. */
+  async declare(
+    request: DeclareRequest,
+    context: HandlerContext,
+  ): Promise<MessageInitShape<typeof DeclareResponseSchema>> {
+    return { runner: runnerMessage(await this.#services.declareRunner.declare(callingRunner(context), request)) };
+  }
+
+  /** Gives the next task, waiting for one until shortly before the caller's deadline. */
+  async fetchTask(context: HandlerContext): Promise<MessageInitShape<typeof FetchTaskResponseSchema>> {
+    const runner = callingRunner(context);
+    const { signal } = context;
+    const { payload, tasksVersion } = await this.#services.assignTask.fetch(runner, {
+      timeoutMs: context.timeoutMs(),
+      requestKey: checkedRequestKey(context.requestHeader.get(REQUEST_KEY_HEADER)),
+      signal,
+    });
+    if (payload === undefined) return { tasksVersion: BigInt(tasksVersion) };
+    if (signal.aborted) {
+      await this.#services.assignTask.giveBack(payload.id);
+      throw new AppError("cancelled", "the caller went away before it was given the task");
+    }
+    return { task: taskMessage(payload), tasksVersion: BigInt(tasksVersion) };
+  }
+
+  /** Takes a report on a task. */
+  async updateTask(
+    request: UpdateTaskRequest,
+    context: HandlerContext,
+  ): Promise<MessageInitShape<typeof UpdateTaskResponseSchema>> {
+    const { state, outputs } = request;
+    if (state === undefined) throw new AppError("invalid", "the request has no state; send the state of the task");
+    const { result, sentOutputs } = await this.#services.updateTask.report(callingRunner(context).id, {
+      taskId: toCount(state.id, "state.id"),
+      result: fromResult(state.result),
+      steps: state.steps.map(reportedStep),
+      outputs,
+    });
+    return { state: { id: state.id, result: toResult(result) }, sentOutputs: [...sentOutputs] };
+  }
+
+  /** Takes log rows. */
+  async updateLog(
+    request: UpdateLogRequest,
+    context: HandlerContext,
+  ): Promise<MessageInitShape<typeof UpdateLogResponseSchema>> {
+    const ackIndex = await this.#services.appendLog.append(callingRunner(context).id, {
+      taskId: toCount(request.taskId, "task_id"),
+      index: toCount(request.index, "index"),
+      rows: request.rows.map(({ time, content }) => ({ time: toMillis(time) ?? 0, content })),
+      noMore: request.noMore,
+    });
+    return { ackIndex: BigInt(ackIndex) };
+  }
+}
+
+function reportedStep(step: StepState): ReportedStep {
+  return {
+    index: toCount(step.id, "step.id"),
+    result: fromResult(step.result),
+    logIndex: toCount(step.logIndex, "step.log_index"),
+    logLength: toCount(step.logLength, "step.log_length"),
+    startedAt: toMillis(step.startedAt),
+    stoppedAt: toMillis(step.stoppedAt),
+  };
+}

@@ -1,0 +1,92 @@
+import type { Clock } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { Runner } from "../domain/runner.ts";
+import type { Store } from "../storage/store.ts";
+import { type Actor, audit } from "./audit.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { OpenTasks } from "./open-tasks.ts";
+import { checkedLabels, truncated } from "./runner-fields.ts";
+import type { RunnerIdentity } from "./runner-identity.ts";
+import type { TaskChanges } from "./task-changes.ts";
+
+/** What may be changed of a runner from outside. */
+export type RunnerPatch = Partial<Pick<Runner, "name" | "description" | "labels" | "disabled">>;
+
+/** Changes and deletes runners, and tells everything that remembers them. */
+export class EditRunner {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #identity: RunnerIdentity;
+  readonly #dispatcher: Dispatcher;
+  readonly #openTasks: OpenTasks;
+  readonly #changes: TaskChanges;
+
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly identity: RunnerIdentity;
+    readonly dispatcher: Dispatcher;
+    readonly openTasks: OpenTasks;
+    readonly changes: TaskChanges;
+  }) {
+    this.#store = deps.store;
+    this.#clock = deps.clock;
+    this.#log = deps.log;
+    this.#identity = deps.identity;
+    this.#dispatcher = deps.dispatcher;
+    this.#openTasks = deps.openTasks;
+    this.#changes = deps.changes;
+  }
+
+  /** Changes fields of a runner. @throws AppError not_found when it is gone; invalid for labels that cannot be */
+  async update(runnerId: number, patch: RunnerPatch, actor: Actor): Promise<Runner> {
+    const { name, description, labels, disabled } = patch;
+    const fields = {
+      ...(name === undefined ? {} : { name: truncated(name.trim(), 255) }),
+      ...(description === undefined ? {} : { description: truncated(description, 1024) }),
+      ...(labels === undefined ? {} : { labels: checkedLabels(labels) }),
+      ...(disabled === undefined ? {} : { disabled }),
+    };
+    if (fields.name === "") throw new AppError("invalid", "a runner needs a name; give one");
+    const runner = await this.#store.write(async (tx) => {
+      if (!(await tx.runners.update(runnerId, fields))) throw missing(runnerId);
+      const detail = { fields: Object.keys(fields) };
+      await audit(tx, this.#clock.now(), actor, { action: "runner.update", target: `runner:${runnerId}`, detail });
+      return await tx.runners.get(runnerId);
+    });
+    if (runner === undefined) throw missing(runnerId);
+    this.#identity.refresh(runner);
+    this.#dispatcher.runnerChanged(runnerId);
+    return runner;
+  }
+
+  /** Deletes a runner; its running tasks end as `runner_deleted`. @throws AppError not_found when it is gone */
+  async delete(runnerId: number, actor: Actor): Promise<void> {
+    await this.#store.write(async (tx) => {
+      const now = this.#clock.now();
+      if (!(await tx.runners.delete(runnerId, now))) throw missing(runnerId);
+      await audit(tx, now, actor, { action: "runner.delete", target: `runner:${runnerId}` });
+    });
+    await this.deleted([runnerId]);
+  }
+
+  /** Runners were deleted elsewhere (with their repository or owner): what remembers them is told. */
+  async deleted(runnerIds: readonly number[]): Promise<void> {
+    for (const runnerId of runnerIds) {
+      this.#identity.forget(runnerId);
+      this.#dispatcher.runnerChanged(runnerId);
+      for (const { task } of [...this.#openTasks.ofRunner(runnerId)]) {
+        this.#log.warn({ task: task.id, runner: runnerId }, "a task ends because its runner was deleted");
+        const message = "the runner was deleted while it ran the job";
+        await this.#changes.change(task.id, { type: "given-up", cause: "runner_deleted" }, message);
+      }
+    }
+  }
+}
+
+function missing(runnerId: number): AppError {
+  return new AppError("not_found", `there is no runner ${runnerId}`);
+}

@@ -1,0 +1,113 @@
+import type { Clock } from "../../lib/clock.ts";
+import type { Ids } from "../../lib/ids.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { Store } from "../storage/store.ts";
+import { AppendLog } from "./append-log.ts";
+import { AssignTask } from "./assign-task.ts";
+import { CancelJobs } from "./cancel-jobs.ts";
+import { DeclareRunner } from "./declare-runner.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { EditRunner } from "./edit-runner.ts";
+import { JobClaims } from "./job-claims.ts";
+import type { JobGraph } from "./job-graph-port.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
+import { OpenTasks } from "./open-tasks.ts";
+import { Presence } from "./presence.ts";
+import { RegisterRunner } from "./register-runner.ts";
+import { RegistrationTokens } from "./registration-tokens.ts";
+import type { RunDefinitions } from "./run-definitions.ts";
+import { RunnerIdentity } from "./runner-identity.ts";
+import { RuntimeTokens } from "./runtime-tokens.ts";
+import { SecretBox } from "./secret-box.ts";
+import type { ServerKeys } from "./server-keys.ts";
+import { TaskChanges } from "./task-changes.ts";
+import { TaskIdentity } from "./task-identity.ts";
+import { type PayloadSettings, TaskPayloads } from "./task-payload.ts";
+import { TasksVersions } from "./tasks-versions.ts";
+import { TokenHasher } from "./token-hasher.ts";
+import { UpdateTask } from "./update-task.ts";
+
+/** What the services of the runner protocol are made of. */
+export interface ProtocolServicesDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly keys: ServerKeys;
+  readonly graph: JobGraph;
+  readonly definitions: RunDefinitions;
+  readonly settings: PayloadSettings;
+}
+
+/** Everything that runners talk to, wired. `start` before the first call; disposing it writes what is pending. */
+export type ProtocolServices = ReturnType<typeof wire> & {
+  /** Loads what waits and what runs, and begins to watch over it. */
+  start(): Promise<void>;
+  /** Ends parked polls and takes no new ones; running tasks go on reporting. */
+  stop(): void;
+} & AsyncDisposable;
+
+/** Wires the services of the runner protocol. */
+export function protocolServices(deps: ProtocolServicesDeps): ProtocolServices {
+  const services = wire(deps);
+  const stopping = new AbortController();
+  let loop: Promise<void> | undefined;
+  return {
+    ...services,
+    async start() {
+      await services.openTasks.load();
+      await services.dispatcher.reconcile();
+      loop = services.leaseKeeper.run({ signal: stopping.signal });
+    },
+    stop() {
+      services.dispatcher.stop();
+    },
+    async [Symbol.asyncDispose]() {
+      services.dispatcher.stop();
+      stopping.abort();
+      await loop;
+      await services.presence[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function wire(deps: ProtocolServicesDeps) {
+  const { store, clock, ids, log, keys, graph, definitions, settings } = deps;
+  const hasher = new TokenHasher(keys.mac);
+  const box = new SecretBox(keys.seal);
+  const runtimeTokens = new RuntimeTokens(keys.jwt, clock);
+  const identity = new RunnerIdentity({ store, hasher, clock, log });
+  const presence = new Presence({ store, clock, log });
+  const openTasks = new OpenTasks({ store, clock });
+  const versions = new TasksVersions(store);
+  const payloads = new TaskPayloads({ store, box, definitions, runtimeTokens, settings });
+  const claims = new JobClaims({ store, clock, ids, log, hasher, payloads, openTasks, graph });
+  const dispatcher = new Dispatcher({
+    ...{ store, clock, log, claims, openTasks, presence, versions },
+    onChange: (change) => changes.applyGraph(change),
+  });
+  const changes: TaskChanges = new TaskChanges({
+    ...{ store, clock, log, graph, openTasks, identity, dispatcher },
+    cancelJobs: (jobs, cause) => cancelJobs.cancel(jobs, cause),
+  });
+  const cancelJobs: CancelJobs = new CancelJobs({ store, clock, graph, changes, openTasks, dispatcher });
+  return {
+    hasher,
+    box,
+    runtimeTokens,
+    identity,
+    presence,
+    openTasks,
+    dispatcher,
+    cancelJobs,
+    registrationTokens: new RegistrationTokens({ store, clock, ids, hasher, box }),
+    registerRunner: new RegisterRunner({ store, clock, ids, hasher, identity }),
+    declareRunner: new DeclareRunner({ store, clock, identity, dispatcher, openTasks }),
+    editRunner: new EditRunner({ store, clock, log, identity, dispatcher, openTasks, changes }),
+    assignTask: new AssignTask({ store, clock, ids, log, hasher, payloads, openTasks, versions, dispatcher, changes }),
+    updateTask: new UpdateTask({ store, openTasks, changes }),
+    appendLog: new AppendLog({ store, openTasks, changes }),
+    taskIdentity: new TaskIdentity({ store, hasher, runtimeTokens }),
+    leaseKeeper: new LeaseKeeper({ clock, log, openTasks, dispatcher, changes }),
+  };
+}
