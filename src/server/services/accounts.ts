@@ -19,7 +19,7 @@ export class Accounts {
   async get(name: string, kind?: Account["kind"]): Promise<Account> {
     const account = await this.#store.read.accounts.findByName(name);
     if (account === undefined || (kind !== undefined && account.kind !== kind)) {
-      throw new AppError("not_found", `there is no ${kind ?? "account"} ${name}, or this token may not know of it`);
+      throw new AppError("not_found", `there is no account ${name}, or this token may not know of it`);
     }
     return account;
   }

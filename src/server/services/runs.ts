@@ -69,13 +69,13 @@ export class Runs {
 
   /**
    * Runs a finished run again under the same id with the next attempt: all jobs, or those that did not succeed.
-   * @throws AppError conflict while it runs; invalid when nothing failed; exhausted after 50 attempts
+   * @throws AppError conflict while it runs; and after 50 attempts; invalid when nothing failed
    */
   async rerun(run: Run, which: "all" | "failed", actor: Actor): Promise<Run> {
     await this.#change(run, actor, "run.rerun", async (tx, locked, now) => {
       if (!isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
       if (locked.attempt >= MOST_ATTEMPTS) {
-        throw new AppError("exhausted", `run ${run.id} has had ${MOST_ATTEMPTS} attempts; submit it anew`);
+        throw new AppError("conflict", `run ${run.id} has had ${MOST_ATTEMPTS} attempts; submit it anew`);
       }
       return await this.#reset(tx, { ...locked, attempt: locked.attempt + 1 }, which, now);
     });

@@ -120,6 +120,6 @@ function checkSetting(kind: "secret" | "variable", name: string, value: string):
     throw new AppError("invalid", `the ${kind} name ${name} is kept for the server itself; choose another`);
   }
   if (Buffer.byteLength(value) > LONGEST_VALUE) {
-    throw new AppError("exhausted", `the value of the ${kind} ${name} is longer than 64 KiB; shorten it`);
+    throw new AppError("invalid", `the value of the ${kind} ${name} is longer than 64 KiB; shorten it`);
   }
 }
