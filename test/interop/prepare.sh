@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what the foreign clients of test/interop need, so that the tests work without a network afterwards:
+# the Go modules into Go's own cache, the Python packages into a venv outside of the tree. What is missing is only said:
+# the tests skip that client with the reason.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+if command -v go >/dev/null; then
+  (cd go && GOTOOLCHAIN=local go mod download) || echo "interop: the Go modules could not be downloaded" >&2
+else
+  echo "interop: no go on the PATH" >&2
+fi
+
+# The same path as in foreign-clients.ts: a change of the pins makes a new venv.
+pins=$(sha256sum python/requirements.txt | cut -c1-12)
+venv="${XDG_CACHE_HOME:-$HOME/.cache}/act-runner-ts/interop-python-$pins"
+if ! command -v python3 >/dev/null; then
+  echo "interop: no python3 on the PATH" >&2
+elif [ ! -e "$venv/complete" ]; then
+  rm -rf "$venv"
+  if python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --only-binary :all: -r python/requirements.txt; then
+    touch "$venv/complete"
+  else
+    echo "interop: the Python packages could not be installed" >&2
+    rm -rf "$venv"
+  fi
+fi
