@@ -7,7 +7,7 @@ import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import { createRunnerClient } from "./client.ts";
 import type { RunnerConfig } from "./config.ts";
-import { declare } from "./declare.ts";
+import { declare, type ServerFacts } from "./declare.ts";
 import { runnerArch } from "./engine/default-variables.ts";
 import type { Outcome } from "./engine/job-event.ts";
 import type { ExecutorSet } from "./executor-set.ts";
@@ -107,7 +107,7 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
     client,
     executors,
     labels,
-    serverCapabilities: server.capabilities,
+    server,
   });
   const poller = new Poller({
     client,
@@ -135,10 +135,10 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
 function taskRunnerOptions(
   identity: RunnerFile,
   parts: RunnerParts,
-  rest: Pick<TaskRunnerOptions, "client" | "executors" | "labels"> & { serverCapabilities: string },
+  rest: Pick<TaskRunnerOptions, "client" | "executors" | "labels"> & { server: ServerFacts },
 ): TaskRunnerOptions {
   const { config, version, clock, ids, logger, spoolFolder } = parts;
-  const { serverCapabilities, ...others } = rest;
+  const { server, ...others } = rest;
   return {
     ...others,
     plan: {
@@ -146,7 +146,8 @@ function taskRunnerOptions(
       runner: { name: identity.name, version, debug: false, arch: runnerArch(process.arch) },
       envs: { ...parts.envFile, ...config.envs },
       setActEnv: config.setActEnv,
-      serverCapabilities,
+      serverCapabilities: server.capabilities,
+      conditionDecided: server.fetchTimeoutMs !== undefined,
       timeoutMs: config.jobTimeoutMs,
     },
     timing: {

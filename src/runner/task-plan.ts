@@ -22,6 +22,8 @@ export interface TaskPlanOptions {
   /** Words of the server's capabilities header, for GITEA_ACTIONS_CAPABILITIES. */
   readonly serverCapabilities: string;
   readonly timeoutMs: number;
+  /** The server decides every job's `if` by itself: ours does, Gitea leaves some to the runner. */
+  readonly conditionDecided: boolean;
 }
 
 /** A task that can run, or the sentences that say why it cannot. */
@@ -89,6 +91,7 @@ function planJob(task: Task, workflow: Workflow, job: JobDefinition, options: Ta
     id: `task-${task.id}`,
     workflow,
     job,
+    conditionDecided: options.conditionDecided,
     github,
     inputs,
     vars: task.vars,

@@ -19,6 +19,12 @@ export const builtinCheckout: StepHandler = { main: checkOut, post: removeCreden
 async function checkOut(scope: StageScope): Promise<StageEnd> {
   const inputs = scope.step.with === undefined ? new Map<string, string>() : await scope.mapping(scope.step.with);
   const request = readCheckoutInputs(inputs, scope.github, scope.token);
+  if (scope.local && request.repository === scope.github["repository"]) {
+    await scope.log("The workspace holds the files of the local folder, with its changes; nothing is fetched.");
+    scope.output("ref", request.ref ?? "");
+    scope.output("commit", request.sha ?? "");
+    return { outcome: "success" };
+  }
   const { workspace, temp } = scope.environment.paths;
   const dir = targetFolder(scope, request.path);
   const url = `${request.serverUrl}/${request.repository}`;

@@ -18,6 +18,8 @@ export interface JobRequest {
   readonly id: string;
   readonly workflow: Workflow;
   readonly job: JobDefinition;
+  /** The job's `if` has been decided by who knows all ancestors; else it is decided here, from the direct needs. */
+  readonly conditionDecided: boolean;
   /** The `github` context but for what only the runner knows (workspace, paths, action). */
   readonly github: Readonly<Record<string, JsonValue>>;
   readonly inputs: Readonly<Record<string, JsonValue>>;
@@ -34,6 +36,8 @@ export interface JobRequest {
   readonly runner: RunnerFacts;
   /** More values to mask than the secrets. */
   readonly masks: readonly string[];
+  /** Folder of this machine whose files the workspace begins with; only when workflows run without a server. */
+  readonly localSource?: string;
   /** Longest time the job may take; a shorter `timeout-minutes` wins. */
   readonly timeoutMs: number;
 }

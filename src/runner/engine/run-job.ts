@@ -3,7 +3,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { toAppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { decideJob } from "../../workflow/decide-job.ts";
+import { decideJob, type JobDecision } from "../../workflow/decide-job.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
 import { needsContext } from "../../workflow/needs-context.ts";
 import { JobControl } from "./job-control.ts";
@@ -12,6 +12,7 @@ import type { JobRequest } from "./job-request.ts";
 import { JobRun } from "./job-run.ts";
 import { runStages } from "./job-runner.ts";
 import { newJobState } from "./job-state.ts";
+import { copyLocalSource } from "./local-source.ts";
 import { maskEvents } from "./mask-events.ts";
 import { Masker } from "./masker.ts";
 import { jobResult, mergeStatus } from "./step-rules.ts";
@@ -65,7 +66,8 @@ export async function runJob(request: JobRequest, options: EngineOptions): Promi
 }
 
 /** The server has decided most conditions; older ones of Gitea leave it to the runner when a need did not succeed. */
-function decide(request: JobRequest) {
+function decide(request: JobRequest): JobDecision {
+  if (request.conditionDecided) return { kind: "run" };
   const contexts = {
     github: fromJson({ ...request.github }),
     inputs: fromJson({ ...request.inputs }),
@@ -98,6 +100,7 @@ async function runInEnvironment(
     const platform = executor.capabilities.platform;
     const run = new JobRun({ request, environment, platform, control, state, emit, masker, clock, ids });
     await say(`Workspace: ${environment.paths.workspace}`);
+    if (request.localSource !== undefined) await copyLocalSource(run, request.localSource);
     await say("##[endgroup]");
     await runStages(run);
     await say("##[group]Complete job");

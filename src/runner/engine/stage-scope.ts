@@ -88,6 +88,10 @@ export class ActiveStage implements StageScope {
     return typeof token === "string" && token !== "" ? token : undefined;
   }
 
+  get local(): boolean {
+    return this.#options.run.parts.request.localSource !== undefined;
+  }
+
   get saved(): Map<string, string> {
     return this.#options.saved;
   }

@@ -26,6 +26,8 @@ export interface StageScope {
   readonly github: Readonly<Record<string, JsonValue>>;
   /** The token of the job, or undefined. */
   readonly token: string | undefined;
+  /** The workspace holds the files of a folder of this machine already; a checkout of the own repository is done. */
+  readonly local: boolean;
   /** State of this step: kept from `pre` to `post`, exported to actions as STATE_…. */
   readonly saved: Map<string, string>;
   /** Joins path pieces as the job sees them; an absolute piece starts anew. */

@@ -173,7 +173,10 @@ class StageStop implements Disposable {
   }
 
   #listen(signal: AbortSignal, listener: () => void): void {
-    if (signal.aborted) return listener();
+    if (signal.aborted) {
+      listener();
+      return;
+    }
     signal.addEventListener("abort", listener, { once: true });
     this.#stack.defer(() => signal.removeEventListener("abort", listener));
   }

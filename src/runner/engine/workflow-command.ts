@@ -72,11 +72,11 @@ function build(head: string, separator: string, data: string, legacy: boolean): 
       if (equals <= 0) continue;
       properties.set(
         part.slice(0, equals).trim().toLowerCase(),
-        unescape(part.slice(equals + 1), legacy ? LEGACY : PROPERTY),
+        unescapeText(part.slice(equals + 1), legacy ? LEGACY : PROPERTY),
       );
     }
   }
-  return { name, properties, data: unescape(data, legacy ? LEGACY : DATA) };
+  return { name, properties, data: unescapeText(data, legacy ? LEGACY : DATA) };
 }
 
 const DATA: Readonly<Record<string, string>> = { "%0D": "\r", "%0A": "\n", "%25": "%" };
@@ -84,6 +84,6 @@ const PROPERTY: Readonly<Record<string, string>> = { ...DATA, "%3A": ":", "%2C":
 const LEGACY: Readonly<Record<string, string>> = { ...DATA, "%3B": ";", "%5D": "]" };
 
 /** One pass, so that `%250A` stays the literal `%0A`. */
-function unescape(text: string, table: Readonly<Record<string, string>>): string {
+function unescapeText(text: string, table: Readonly<Record<string, string>>): string {
   return text.includes("%") ? text.replaceAll(/%[0-9A-Fa-f]{2}/g, (code) => table[code.toUpperCase()] ?? code) : text;
 }

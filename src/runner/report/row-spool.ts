@@ -70,8 +70,9 @@ export class RowSpool implements AsyncDisposable {
       return;
     }
     if (this.#cut) return;
-    this.#cut = this.#written + this.#stagingBytes + bytes > this.#options.diskBytes;
-    this.#staging.push(this.#cut ? { at: row.at, text: CUT_ROW } : row);
+    const full = this.#written + this.#stagingBytes + bytes > this.#options.diskBytes;
+    this.#cut = full;
+    this.#staging.push(full ? { at: row.at, text: CUT_ROW } : row);
     this.#stagingBytes += bytes;
     this.#end += 1;
     if (this.#stagingBytes >= WRITE_CHUNK_BYTES) return this.#io.run(() => this.#flush());

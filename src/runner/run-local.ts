@@ -1,0 +1,216 @@
+import type { Executor } from "../executors/executor.ts";
+import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
+import type { Ids } from "../lib/ids.ts";
+import type { JsonValue } from "../lib/json.ts";
+import type { Logger } from "../lib/logger.ts";
+import { decideJob } from "../workflow/decide-job.ts";
+import type { Diagnostic } from "../workflow/diagnostic.ts";
+import { expandJob, type JobContexts, type JobLeg } from "../workflow/expand-job.ts";
+import { fromJson } from "../workflow/expressions/value.ts";
+import type { Workflow } from "../workflow/model.ts";
+import { type JobOutcome, mergeLegs, needsContext } from "../workflow/needs-context.ts";
+import { parseWorkflow } from "../workflow/parse-workflow.ts";
+import { type PlannedJob, planRun } from "../workflow/plan-run.ts";
+import { runnerArch } from "./engine/default-variables.ts";
+import type { JobEvent, Outcome } from "./engine/job-event.ts";
+import type { JobRequest } from "./engine/job-request.ts";
+import { runJob } from "./engine/run-job.ts";
+import type { LocalWorkflowFile } from "./local-workflows.ts";
+import { taskInputs } from "./task-inputs.ts";
+
+/** Shows a run on a terminal. Secrets are replaced in what it gets. */
+export interface LocalPrinter {
+  /** A workflow file with what is wrong in it; an error keeps it from running. */
+  problems(file: string, diagnostics: readonly Diagnostic[]): void;
+  /** A job begins; `name` is its display name. */
+  jobStarted(name: string): void;
+  event(name: string, event: JobEvent): void | Promise<void>;
+  /** A job ended, or was skipped without having begun. */
+  jobFinished(name: string, result: Outcome): void;
+}
+
+/** What is run, and with what. */
+export interface RunLocalOptions {
+  /** Folder whose files the jobs see; absolute. */
+  readonly directory: string;
+  readonly files: readonly LocalWorkflowFile[];
+  /** Only workflows that declare this event run. */
+  readonly event: string;
+  /** @default {} */
+  readonly eventPayload?: Readonly<Record<string, JsonValue>>;
+  /** Only these jobs, by id, and those they need. @default all */
+  readonly jobs?: readonly string[];
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** What the jobs' `github` context says of the repository: `repository`, `ref`, `sha`, `actor` and so on. */
+  readonly github: Readonly<Record<string, JsonValue>>;
+  readonly debug?: boolean;
+  readonly timeoutMs: number;
+  readonly version: string;
+  readonly executor: Executor;
+  readonly printer: LocalPrinter;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  /** Aborts with a KillReason. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs workflow files without a server, with the engine that runs tasks: jobs in the order of their needs, one at a
+ * time. Returns the worst result.
+ * @throws AppError invalid when a file is wrong; not_found when nothing is to be run
+ */
+export async function runLocal(options: RunLocalOptions): Promise<Outcome> {
+  const workflows = options.files.flatMap((file) => readWorkflow(file, options));
+  const wanted = workflows.filter((workflow) => workflow.on.has(options.event));
+  if (wanted.length === 0) {
+    const events = [...new Set(workflows.flatMap((workflow) => [...workflow.on.keys()]))].join(", ");
+    throw new AppError(
+      "not_found",
+      `no workflow declares the event '${options.event}'; declared are: ${events || "none"}`,
+    );
+  }
+  const results: Outcome[] = [];
+  for (const workflow of wanted) results.push(...(await new LocalRun(workflow, options).run()));
+  return (["failure", "cancelled"] as const).find((result) => results.includes(result)) ?? "success";
+}
+
+function readWorkflow(file: LocalWorkflowFile, { printer }: RunLocalOptions): Workflow[] {
+  const { workflow, diagnostics } = parseWorkflow(file.source);
+  if (diagnostics.length > 0) printer.problems(file.path, diagnostics);
+  if (workflow === undefined) throw new AppError("invalid", `the workflow ${file.path} has errors: correct them first`);
+  return [workflow];
+}
+
+/** One workflow, run. */
+class LocalRun {
+  readonly #workflow: Workflow;
+  readonly #options: RunLocalOptions;
+  readonly #github: Readonly<Record<string, JsonValue>>;
+  readonly #inputs: Readonly<Record<string, JsonValue>>;
+  readonly #outcomes = new Map<string, JobOutcome>();
+
+  constructor(workflow: Workflow, options: RunLocalOptions) {
+    const event = options.eventPayload ?? {};
+    this.#workflow = workflow;
+    this.#options = options;
+    this.#github = { event_name: options.event, event: { ...event }, workflow: workflow.name ?? "", ...options.github };
+    this.#inputs = taskInputs(workflow, options.event, event["inputs"]);
+  }
+
+  /** Results of the jobs, in the order they ran. */
+  async run(): Promise<Outcome[]> {
+    const base = this.#contexts(new Map());
+    const plan = planRun(this.#workflow, { github: base.github, inputs: base.inputs, vars: base.vars });
+    const [problem] = plan.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
+    if (problem !== undefined) throw new AppError("invalid", problem.message);
+    const wanted = withNeeds(plan.jobs, this.#options.jobs);
+    for (const job of plan.jobs) if (wanted.has(job.key)) this.#outcomes.set(job.key, await this.#runPlanned(job));
+    return [...this.#outcomes.values()].map((outcome) => outcome.result);
+  }
+
+  async #runPlanned(planned: PlannedJob): Promise<JobOutcome> {
+    const { definition, needs } = planned;
+    const direct = new Map(
+      needs.map((id) => [id, this.#outcomes.get(id) ?? { result: "skipped" as const, outputs: {} }]),
+    );
+    const contexts = this.#contexts(direct);
+    const runCancelled = this.#options.signal.aborted;
+    const ancestors = new Map([...this.#outcomes].map(([id, outcome]) => [id, outcome.result]));
+    const upstream = new Map([...ancestors].filter(([id]) => isAncestor(id, definition.id, this.#workflow)));
+    const decision = decideJob(definition, { contexts, ancestors: upstream, runCancelled });
+    if (decision.kind === "error")
+      throw new AppError("invalid", `the condition of the job '${definition.id}' is wrong: ${decision.message}`);
+    if (decision.kind === "skip" || definition.uses !== undefined) {
+      const result = decision.kind === "skip" ? "skipped" : "failure";
+      this.#options.printer.jobFinished(definition.id, result);
+      return { result, outputs: {} };
+    }
+    const legs = planned.dynamic ? expandJob(definition, contexts) : planned.legs;
+    const outcomes: JobOutcome[] = [];
+    for (const leg of legs) outcomes.push(await this.#runLeg(planned, leg, direct));
+    return mergeLegs(outcomes);
+  }
+
+  async #runLeg({ definition }: PlannedJob, leg: JobLeg, needs: ReadonlyMap<string, JobOutcome>): Promise<JobOutcome> {
+    const { printer, executor, clock, ids, logger, signal } = this.#options;
+    const outputs: Record<string, string> = {};
+    printer.jobStarted(leg.name);
+    const emit = (event: JobEvent) => {
+      if (event.type === "output") outputs[event.name] = event.value;
+      return printer.event(leg.name, event);
+    };
+    const request = this.#request(definition.id, leg, needs);
+    const result = await runJob(request, { executor, emit, clock, ids, logger, signal });
+    printer.jobFinished(leg.name, result);
+    return { result: result === "failure" && leg.continueOnError ? "success" : result, outputs };
+  }
+
+  #request(jobId: string, leg: JobLeg, needs: ReadonlyMap<string, JobOutcome>): JobRequest {
+    const { options, workflow } = { options: this.#options, workflow: this.#workflow };
+    const job = workflow.jobs.get(jobId);
+    if (job === undefined) throw new AppError("internal", `the job '${jobId}' was planned, but is not in the workflow`);
+    return {
+      id: `local-${options.ids.uuid().slice(0, 8)}`,
+      workflow,
+      job,
+      conditionDecided: true,
+      github: { ...this.#github, job: jobId },
+      inputs: this.#inputs,
+      vars: options.vars,
+      secrets: options.secrets,
+      needs,
+      matrix: leg.matrix,
+      strategy: {
+        "fail-fast": leg.failFast,
+        "job-index": leg.index,
+        "job-total": leg.total,
+        "max-parallel": leg.maxParallel ?? leg.total,
+      },
+      lowEnv: { ACT: "true", ...options.env },
+      fixedEnv: { GITEA_ACTIONS: "true", GITEA_ACTIONS_RUNNER_VERSION: options.version },
+      runner: {
+        name: "local",
+        version: options.version,
+        debug: options.debug ?? false,
+        arch: runnerArch(process.arch),
+      },
+      masks: [],
+      localSource: options.directory,
+      timeoutMs: options.timeoutMs,
+    };
+  }
+
+  #contexts(needs: ReadonlyMap<string, JobOutcome>): JobContexts {
+    return {
+      github: fromJson({ ...this.#github }),
+      inputs: fromJson({ ...this.#inputs }),
+      vars: fromJson({ ...this.#options.vars }),
+      needs: needsContext(new Map([...needs].map(([id, outcome]) => [id, [outcome]]))),
+    };
+  }
+}
+
+/** The jobs that were asked for and all that they need. @throws AppError not_found */
+function withNeeds(jobs: readonly PlannedJob[], asked: readonly string[] | undefined): ReadonlySet<string> {
+  const byKey = new Map(jobs.map((job) => [job.key, job]));
+  const wanted = new Set<string>();
+  const add = (key: string) => {
+    if (wanted.has(key)) return;
+    const job = byKey.get(key);
+    if (job === undefined)
+      throw new AppError("not_found", `there is no job '${key}'; there are: ${[...byKey.keys()].join(", ")}`);
+    wanted.add(key);
+    for (const need of job.needs) add(need);
+  };
+  for (const key of asked ?? byKey.keys()) add(key);
+  return wanted;
+}
+
+function isAncestor(id: string, of: string, workflow: Workflow): boolean {
+  const needs = workflow.jobs.get(of)?.needs ?? [];
+  return needs.some((need) => need === id || isAncestor(id, need, workflow));
+}
