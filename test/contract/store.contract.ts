@@ -1,0 +1,432 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { GLOBAL_SCOPE, type Scope } from "../../src/server/domain/scope.ts";
+import type { Store } from "../../src/server/storage/store.ts";
+import { eventually } from "../support/eventually.ts";
+import type { StoreKind } from "../support/stores.ts";
+import { ALL, newJob, newRepository, newRun, newRunner, newTask, seed } from "./store-fixture.ts";
+
+/** What every store does with single calls. */
+export function storeContract(kind: StoreKind): void {
+  const resources = new AsyncDisposableStack();
+  let store: Store;
+  let next: Store;
+
+  beforeAll(async () => {
+    await kind.create().then((place) => place[Symbol.asyncDispose]());
+  });
+  beforeEach(async () => {
+    const place = resources.use(await kind.create());
+    store = resources.use(await place.open());
+    next = store;
+  });
+  afterAll(() => resources.disposeAsync());
+
+  test("says its kind and answers a ping", async () => {
+    expect(store.kind).toBe(kind.name === "sqlite" ? "sqlite" : "mysql");
+    await store.ping();
+  });
+
+  test("accounts are found without case and are unique", async () => {
+    const alice = await store.write((tx) => tx.accounts.insert({ name: "Alice", kind: "user", createdAt: 1 }));
+    expect(await store.read.accounts.get(alice.id)).toEqual(alice);
+    expect(await store.read.accounts.findByName("aLICE")).toEqual(alice);
+    expect(await store.read.accounts.findByName("bob")).toBeUndefined();
+    await expect(
+      store.write((tx) => tx.accounts.insert({ name: "alice", kind: "org", createdAt: 1 })),
+    ).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("roles are set, replaced and removed; everyone owns itself", async () => {
+    const [alice, acme] = await store.write(async (tx) => [
+      await tx.accounts.insert({ name: "alice", kind: "user", createdAt: 1 }),
+      await tx.accounts.insert({ name: "acme", kind: "org", createdAt: 1 }),
+    ]);
+    expect(await store.read.accounts.role(alice!.id, alice!.id)).toBe("owner");
+    expect(await store.read.accounts.role(alice!.id, acme!.id)).toBeUndefined();
+    await store.write((tx) => tx.accounts.setRole(alice!.id, acme!.id, "read"));
+    await store.write((tx) => tx.accounts.setRole(alice!.id, acme!.id, "write"));
+    expect(await store.read.accounts.role(alice!.id, acme!.id)).toBe("write");
+    expect(await store.read.accounts.rolesOf(alice!.id)).toEqual([
+      { accountId: alice!.id, role: "owner" },
+      { accountId: acme!.id, role: "write" },
+    ]);
+    await store.write((tx) => tx.accounts.setRole(alice!.id, acme!.id, null));
+    expect(await store.read.accounts.role(alice!.id, acme!.id)).toBeUndefined();
+  });
+
+  test("lists are newest first with a total", async () => {
+    await store.write(async (tx) => {
+      for (const name of ["a", "b", "c", "d", "e"]) await tx.accounts.insert({ name, kind: "user", createdAt: 1 });
+    });
+    const page = await store.read.accounts.list({ page: 2, limit: 2 });
+    expect(page.items.map((account) => account.name)).toEqual(["c", "b"]);
+    expect(page.total).toBe(5);
+    const beyond = await store.read.accounts.list({ page: 9, limit: 2 });
+    expect(beyond).toEqual({ items: [], total: 5 });
+  });
+
+  test("repositories keep their credential apart", async () => {
+    const { account, repository } = await seed(store);
+    expect(repository).toMatchObject({ ownerName: "Alice", name: "Site", ownerId: account.id });
+    expect(await store.read.repositories.find("ALICE", "site")).toEqual(repository);
+    expect(await store.read.repositories.find("alice", "nope")).toBeUndefined();
+    expect(await store.read.repositories.get(repository.id)).toEqual(repository);
+    expect(await store.read.repositories.credential(repository.id)).toBe("sealed");
+    await store.write((tx) => tx.repositories.update(repository.id, { defaultBranch: "trunk", sealedCredential: null }));
+    expect(await store.read.repositories.get(repository.id)).toMatchObject({ defaultBranch: "trunk" });
+    expect(await store.read.repositories.credential(repository.id)).toBeNull();
+    await expect(
+      store.write((tx) => tx.repositories.insert(newRepository(account.id, "SITE"), null)),
+    ).rejects.toMatchObject({ code: "conflict" });
+    expect((await store.read.repositories.list({ ownerIds: [] }, ALL)).total).toBe(0);
+    expect((await store.read.repositories.list({ ownerIds: [account.id] }, ALL)).items).toHaveLength(1);
+    expect((await store.read.repositories.list({ repositoryId: repository.id + 1 }, ALL)).total).toBe(0);
+    expect((await store.read.repositories.list({}, ALL)).total).toBe(1);
+  });
+
+  test("API tokens keep their grant", async () => {
+    const { account, repository } = await seed(store);
+    const grants = [
+      { kind: "admin" },
+      { kind: "owner", ownerId: account.id },
+      { kind: "repository", ownerId: account.id, repositoryId: repository.id },
+    ] as const;
+    for (const [i, grant] of grants.entries()) {
+      const token = await store.write((tx) =>
+        tx.apiTokens.insert(
+          { accountId: account.id, name: "ci", grant, access: "read", expiresAt: i === 0 ? null : 99, createdAt: 1 },
+          { hash: "h", mac: `mac-${i}` },
+        ),
+      );
+      expect(await store.read.apiTokens.get(token.id)).toEqual(token);
+      expect(await store.read.apiTokens.findByMac(`mac-${i}`)).toEqual(token);
+    }
+    const listed = await store.read.apiTokens.list(account.id, ALL);
+    expect(listed.total).toBe(3);
+    expect((await store.read.apiTokens.list(undefined, ALL)).total).toBe(3);
+    expect((await store.read.apiTokens.list(account.id + 1, ALL)).total).toBe(0);
+    await store.write((tx) => tx.apiTokens.delete(listed.items[0]!.id));
+    expect(await store.read.apiTokens.get(listed.items[0]!.id)).toBeUndefined();
+    await expect(
+      store.write((tx) =>
+        tx.apiTokens.insert(
+          { accountId: account.id, name: "x", grant: grants[0], access: "write", expiresAt: null, createdAt: 1 },
+          { hash: "h", mac: "mac-0" },
+        ),
+      ),
+    ).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("registration tokens: one current per scope, uses are counted, expiry and deactivation refuse", async () => {
+    const owner: Scope = { kind: "owner", ownerId: 5 };
+    const token = (scope: Scope, more = {}) => ({
+      scope,
+      active: true,
+      current: true,
+      sealed: "s",
+      expiresAt: null,
+      usesLeft: null,
+      cidrs: ["10.0.0.0/8"],
+      createdAt: 1,
+      ...more,
+    });
+    const first = await store.write((tx) => tx.registrationTokens.insert(token(GLOBAL_SCOPE), "r1"));
+    const second = await store.write((tx) => tx.registrationTokens.insert(token(GLOBAL_SCOPE), "r2"));
+    const other = await store.write((tx) => tx.registrationTokens.insert(token(owner), "r3"));
+    expect(await store.read.registrationTokens.current(GLOBAL_SCOPE)).toEqual(second);
+    expect(await store.read.registrationTokens.current(owner)).toEqual(other);
+    expect(await store.read.registrationTokens.findByMac("r1")).toEqual({ ...first, current: false });
+    await store.write((tx) => tx.registrationTokens.deactivate(GLOBAL_SCOPE));
+    expect(await store.read.registrationTokens.current(GLOBAL_SCOPE)).toBeUndefined();
+    expect(await store.write((tx) => tx.registrationTokens.consume(first.id, 5))).toBe(false);
+    expect(await store.write((tx) => tx.registrationTokens.consume(other.id, 5))).toBe(true);
+    const limited = await store.write((tx) =>
+      tx.registrationTokens.insert(token(owner, { usesLeft: 2, expiresAt: 100, current: false }), "r4"),
+    );
+    expect(await store.read.registrationTokens.current(owner)).toEqual(other);
+    expect(await store.write((tx) => tx.registrationTokens.consume(limited.id, 100))).toBe(false);
+    const uses = await Promise.all(
+      [1, 2, 3].map(() => store.write((tx) => tx.registrationTokens.consume(limited.id, 50))),
+    );
+    expect(uses.filter(Boolean)).toHaveLength(2);
+  });
+
+  test("runners: found by uuid with their verifier, changed, deleted softly", async () => {
+    const runner = await store.write((tx) => tx.runners.insert(newRunner("u-1"), { hash: "h", mac: "" }));
+    await store.write((tx) => tx.runners.insert(newRunner("u-2"), { hash: "h", mac: "" }));
+    expect(await store.read.runners.findByUuid("u-1")).toEqual({ runner, verifier: { hash: "h", mac: "" } });
+    expect(await store.read.runners.findByUuid("U-1")).toBeUndefined();
+    const patch = { labels: ["x"], disabled: true, health: "disk full", capabilities: [] };
+    expect(await store.write((tx) => tx.runners.update(runner.id, patch))).toBe(true);
+    expect(await store.write((tx) => tx.runners.update(runner.id, patch))).toBe(true);
+    expect(await store.read.runners.get(runner.id)).toEqual({ ...runner, ...patch });
+    await store.write((tx) => tx.runners.setVerifier(runner.id, { hash: "h2", mac: "m2" }));
+    expect((await store.read.runners.findByUuid("u-1"))?.verifier).toEqual({ hash: "h2", mac: "m2" });
+    expect(await store.write((tx) => tx.runners.delete(runner.id, 50))).toBe(true);
+    expect(await store.write((tx) => tx.runners.delete(runner.id, 51))).toBe(false);
+    expect(await store.write((tx) => tx.runners.update(runner.id, { name: "x" }))).toBe(false);
+    expect(await store.read.runners.get(runner.id)).toBeUndefined();
+    expect(await store.read.runners.findByUuid("u-1")).toBeUndefined();
+    expect((await store.read.runners.list({}, ALL)).total).toBe(1);
+    await expect(
+      store.write((tx) => tx.runners.insert(newRunner("u-2"), { hash: "h", mac: "" })),
+    ).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  test("runners are listed by exact scope and by what lies within", async () => {
+    const owner: Scope = { kind: "owner", ownerId: 1 };
+    const repository: Scope = { kind: "repository", ownerId: 1, repositoryId: 7 };
+    await store.write(async (tx) => {
+      for (const [i, scope] of [GLOBAL_SCOPE, owner, repository, { ...owner, ownerId: 2 }].entries()) {
+        await tx.runners.insert(newRunner(`u-${i}`, { scope, disabled: i === 1 }), { hash: "h", mac: "" });
+      }
+    });
+    const uuids = async (filter: object) =>
+      (await store.read.runners.list(filter, ALL)).items.map((runner) => runner.uuid);
+    expect(await uuids({ scope: GLOBAL_SCOPE })).toEqual(["u-0"]);
+    expect(await uuids({ scope: owner })).toEqual(["u-1"]);
+    expect(await uuids({ scope: repository })).toEqual(["u-2"]);
+    expect(await uuids({ within: owner })).toEqual(["u-2", "u-1"]);
+    expect(await uuids({ within: repository })).toEqual(["u-2"]);
+    expect(await uuids({ within: GLOBAL_SCOPE })).toHaveLength(4);
+    expect(await uuids({ disabled: true })).toEqual(["u-1"]);
+    expect(await uuids({ disabled: false, within: owner })).toEqual(["u-2"]);
+  });
+
+  test("runners' times only move forward", async () => {
+    const ids = await store.write(async (tx) => {
+      const made = [];
+      for (const i of [0, 1]) made.push((await tx.runners.insert(newRunner(`u-${i}`), { hash: "h", mac: "" })).id);
+      return made;
+    });
+    const [a, b] = [ids[0]!, ids[1]!];
+    await store.write((tx) => tx.runners.touch([]));
+    await store.write((tx) =>
+      tx.runners.touch([
+        { id: a, lastOnline: 100, lastActive: null },
+        { id: b, lastOnline: 1_900_000_000_123, lastActive: 50 },
+        { id: a, lastOnline: 90, lastActive: null },
+      ]),
+    );
+    expect(await store.read.runners.get(a)).toMatchObject({ lastOnline: 100, lastActive: null });
+    await store.write((tx) =>
+      tx.runners.touch([
+        { id: a, lastOnline: 99, lastActive: 70 },
+        { id: b, lastOnline: 5, lastActive: 40 },
+      ]),
+    );
+    expect(await store.read.runners.get(a)).toMatchObject({ lastOnline: 100, lastActive: 70 });
+    expect(await store.read.runners.get(b)).toMatchObject({ lastOnline: 1_900_000_000_123, lastActive: 50 });
+  });
+
+  test("many runners are touched at once", async () => {
+    const ids = await store.write(async (tx) => {
+      const made = [];
+      for (let i = 0; i < 1100; i++) {
+        made.push((await tx.runners.insert(newRunner(`u-${i}`), { hash: "h", mac: "" })).id);
+      }
+      return made;
+    });
+    await store.write((tx) => tx.runners.touch(ids.map((id) => ({ id, lastOnline: id + 1, lastActive: id }))));
+    const { items } = await store.read.runners.list({}, { page: 1, limit: 2000 });
+    expect(items.every((runner) => runner.lastOnline === runner.id + 1 && runner.lastActive === runner.id)).toBe(true);
+  });
+
+  test("runs keep all fields and their source, and are listed by every filter", async () => {
+    const { account, repository, run } = await seed(store);
+    expect(run.number).toBe(1);
+    expect(await store.read.runs.get(run.id)).toEqual(run);
+    expect(await store.read.runs.source(run.id)).toBe("on: push\n");
+    await expect(store.read.runs.source(999)).rejects.toMatchObject({ code: "not_found" });
+    const second = await store.write((tx) =>
+      tx.runs.insert(newRun(repository, { event: "pull_request", ref: "refs/pull/1/head", sha: "b" }), "x"),
+    );
+    expect(second.number).toBe(2);
+    await store.write((tx) => tx.runs.update(second.id, { status: "running", startedAt: 30 }));
+    const ids = async (filter: object) => (await store.read.runs.list(filter, ALL)).items.map((item) => item.id);
+    expect(await ids({})).toEqual([second.id, run.id]);
+    expect(await ids({ repositoryId: repository.id, statuses: ["running"] })).toEqual([second.id]);
+    expect(await ids({ statuses: [] })).toEqual([]);
+    expect(await ids({ ownerIds: [account.id], event: "push" })).toEqual([run.id]);
+    expect(await ids({ ownerIds: [] })).toEqual([]);
+    expect(await ids({ ref: "refs/pull/1/head" })).toEqual([second.id]);
+    expect(await ids({ sha: "b", actorName: "Alice" })).toEqual([second.id]);
+    expect(await store.write((tx) => tx.runs.lock(second.id))).toMatchObject({ status: "running", startedAt: 30 });
+    expect(await store.write((tx) => tx.runs.lock(999))).toBeUndefined();
+    await expect(
+      store.write((tx) => tx.runs.insert(newRun({ ...repository, id: 999 }), "x")),
+    ).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  test("values of any size and any unicode survive", async () => {
+    const { repository } = await seed(store);
+    const big = "🚀é\u0000\n'\"\\%_".repeat(20_000);
+    const run = await store.write((tx) => tx.runs.insert(newRun(repository, { eventPayload: { big }, title: big }), big));
+    expect(await store.read.runs.get(run.id)).toEqual(run);
+    expect(await store.read.runs.source(run.id)).toBe(big);
+  });
+
+  test("jobs: order, filters, compare-and-set", async () => {
+    const { account, repository, run, job } = await seed(store);
+    const [second, third] = await store.write((tx) =>
+      tx.jobs.insertMany([
+        newJob(run, { key: "test", status: "blocked", leg: null, needs: [], message: "waits" }),
+        newJob(run, { key: "lint", leg: [1, "two"], continueOnError: true, outputs: { a: "b" }, priority: -3 }),
+      ]),
+    );
+    expect(await store.read.jobs.listByRun(run.id)).toEqual([job, second, third]);
+    expect((await store.read.jobs.listWaiting(0, 10)).map(({ id }) => id)).toEqual([job.id, third!.id]);
+    expect((await store.read.jobs.listWaiting(job.id, 10)).map(({ id }) => id)).toEqual([third!.id]);
+    expect(await store.read.jobs.listWaiting(0, 1)).toHaveLength(1);
+    const patch = { status: "running", startedAt: 77, taskId: 3, outputs: { x: "y" } } as const;
+    expect(await store.write((tx) => tx.jobs.update(third!.id, ["blocked"], patch))).toBe(false);
+    expect(await store.write((tx) => tx.jobs.update(third!.id, [], patch))).toBe(false);
+    expect(await store.write((tx) => tx.jobs.update(third!.id, ["blocked", "waiting"], patch))).toBe(true);
+    expect(await store.read.jobs.get(third!.id)).toEqual({ ...third, ...patch });
+    const list = async (filter: object) => (await store.read.jobs.list(filter, ALL)).items.map(({ id }) => id);
+    expect(await list({ runId: run.id })).toEqual([third!.id, second!.id, job.id]);
+    expect(await list({ repositoryId: repository.id, statuses: ["blocked", "running"] })).toEqual([third!.id, second!.id]);
+    expect(await list({ ownerIds: [account.id] })).toHaveLength(3);
+    expect(await list({ ownerIds: [] })).toEqual([]);
+  });
+
+  test("tasks: found in every way, changed, one per delivery", async () => {
+    const { job, runner, task } = await seed(store);
+    expect(await store.read.tasks.get(task.id)).toEqual(task);
+    expect(await store.read.tasks.findByTokenMac("task-mac")).toEqual(task);
+    await expect(store.write((tx) => tx.tasks.insert(newTask(job, runner.id), "other"))).rejects.toMatchObject({
+      code: "conflict",
+    });
+    const second = await store.write((tx) => tx.tasks.insert(newTask(job, runner.id, { delivery: 2 }), "mac-2"));
+    expect(await store.read.tasks.openOfRunner(runner.id)).toEqual([task, second]);
+    expect(await store.read.tasks.listOpen(task.id, 10)).toEqual([second]);
+    expect(await store.read.tasks.listByJob(job.id)).toEqual([task, second]);
+    const patch = { status: "success", cause: "done", acknowledgedAt: 21, stoppedAt: 22, heartbeatAt: 23 } as const;
+    await store.write((tx) => tx.tasks.update(task.id, patch));
+    expect(await store.read.tasks.get(task.id)).toEqual({ ...task, ...patch });
+    expect(await store.read.tasks.openOfRunner(runner.id)).toEqual([second]);
+    await store.write((tx) => tx.tasks.setToken(task.id, null));
+    await store.write((tx) => tx.tasks.setToken(second.id, "mac-3"));
+    expect(await store.read.tasks.findByTokenMac("task-mac")).toBeUndefined();
+    expect(await store.read.tasks.findByTokenMac("mac-2")).toBeUndefined();
+    expect((await store.read.tasks.findByTokenMac("mac-3"))?.id).toBe(second.id);
+  });
+
+  test("steps are merged by their index", async () => {
+    const { task } = await seed(store);
+    const step = (index: number, status: "waiting" | "running" | "success") => ({
+      index,
+      name: `step ${index}`,
+      status,
+      logIndex: index * 10,
+      logLength: 10,
+      startedAt: null,
+      stoppedAt: null,
+    });
+    await store.write((tx) => tx.tasks.saveSteps(task.id, [step(0, "running"), step(1, "waiting")]));
+    await store.write((tx) => tx.tasks.saveSteps(task.id, [step(1, "success")]));
+    expect((await store.read.tasks.get(task.id))?.steps).toEqual([step(0, "running"), step(1, "success")]);
+    await store.write((tx) => tx.tasks.saveSteps(999, [step(0, "running")]));
+  });
+
+  test("of an output the first value wins", async () => {
+    const { task } = await seed(store);
+    await store.write((tx) => tx.tasks.addOutputs(task.id, { b: "1", a: "x".repeat(1024 * 1024) }));
+    await store.write((tx) => tx.tasks.addOutputs(task.id, { b: "2", B: "3", __proto__x: "" }));
+    expect(await store.read.tasks.outputs(task.id)).toEqual({
+      b: "1",
+      B: "3",
+      a: "x".repeat(1024 * 1024),
+      __proto__x: "",
+    });
+    expect(await store.read.tasks.outputKeys(task.id)).toEqual(["B", "__proto__x", "a", "b"]);
+  });
+
+  test("the tasks version counts per scope", async () => {
+    const repository = { ownerId: 4, repositoryId: 9 };
+    expect(await store.read.tasksVersions.get(GLOBAL_SCOPE)).toBe(0);
+    await store.write((tx) => tx.tasksVersions.bump(repository));
+    await store.write((tx) => tx.tasksVersions.bump({ ...repository, repositoryId: 10 }));
+    expect(await store.read.tasksVersions.get(GLOBAL_SCOPE)).toBe(2);
+    expect(await store.read.tasksVersions.get({ kind: "owner", ownerId: 4 })).toBe(2);
+    expect(await store.read.tasksVersions.get({ kind: "repository", ...repository })).toBe(1);
+    expect(await store.read.tasksVersions.get({ kind: "owner", ownerId: 9 })).toBe(0);
+  });
+
+  test("settings: new, replaced, apart by kind and scope, deleted", async () => {
+    const owner: Scope = { kind: "owner", ownerId: 1 };
+    const setting = (name: string, value: string) => ({ name, value, description: "d", createdAt: 3 });
+    expect(await store.write((tx) => tx.settings.put("secret", owner, setting("TOKEN", "1")))).toBe(true);
+    expect(await store.write((tx) => tx.settings.put("secret", owner, setting("TOKEN", "2")))).toBe(false);
+    expect(await store.write((tx) => tx.settings.put("secret", owner, setting("TOKEN", "2")))).toBe(false);
+    expect(await store.write((tx) => tx.settings.put("variable", owner, setting("TOKEN", "3")))).toBe(true);
+    expect(await store.write((tx) => tx.settings.put("secret", GLOBAL_SCOPE, setting("TOKEN", "4")))).toBe(true);
+    expect(await store.read.settings.list("secret", owner)).toEqual([setting("TOKEN", "2")]);
+    expect(await store.read.settings.list("secret", GLOBAL_SCOPE)).toEqual([setting("TOKEN", "4")]);
+    expect(await store.write((tx) => tx.settings.delete("secret", owner, "TOKEN"))).toBe(true);
+    expect(await store.write((tx) => tx.settings.delete("secret", owner, "TOKEN"))).toBe(false);
+    expect(await store.read.settings.list("variable", owner)).toHaveLength(1);
+  });
+
+  test("audit rows are listed newest first", async () => {
+    const row = (at: number) => ({ at, actorId: null, action: "x.y", target: "runner:1", address: "::1", detail: { at } });
+    await store.write((tx) => tx.audit.append(row(1)));
+    await store.write((tx) => tx.audit.append({ ...row(2), actorId: 8, address: null }));
+    expect(await store.read.audit.list(ALL)).toEqual({ items: [{ ...row(2), actorId: 8, address: null }, row(1)], total: 2 });
+  });
+
+  test("of a meta value the first wins", async () => {
+    expect(await store.read.meta.get("key")).toBeUndefined();
+    expect(await store.write((tx) => tx.meta.putIfAbsent("key", "one"))).toBe("one");
+    expect(await store.write((tx) => tx.meta.putIfAbsent("key", "two"))).toBe("one");
+    expect(await store.write((tx) => tx.meta.putIfAbsent("KEY", "two"))).toBe("two");
+    expect(await store.read.meta.get("key")).toBe("one");
+  });
+
+  test("deleting a job takes its tasks and logs along", async () => {
+    const { job, task, run } = await seed(store);
+    await store.logs.append(task.id, 0, [{ time: 1, content: "x" }]);
+    await store.write((tx) => tx.jobs.delete(job.id));
+    expect(await store.read.jobs.listByRun(run.id)).toEqual([]);
+    expect(await store.read.tasks.get(task.id)).toBeUndefined();
+    await eventually("the log to go", async () => (await store.logs.length(task.id)) === 0);
+  });
+
+  test.each(["repository", "account"])("deleting a %s takes everything below it along", async (what) => {
+    const { account, repository, run, job, task, runner } = await seed(store);
+    const scope: Scope = { kind: "repository", ownerId: account.id, repositoryId: repository.id };
+    const other = await store.write(async (tx) => {
+      const own = await tx.runners.insert(newRunner("own", { scope }), { hash: "h", mac: "own" });
+      await tx.tasks.addOutputs(task.id, { a: "b" });
+      await tx.settings.put("secret", scope, { name: "S", value: "v", description: "", createdAt: 1 });
+      await tx.registrationTokens.insert(
+        { scope, active: true, current: true, sealed: null, expiresAt: null, usesLeft: null, cidrs: [], createdAt: 1 },
+        "reg",
+      );
+      const grant = { kind: "repository", ownerId: account.id, repositoryId: repository.id } as const;
+      await tx.apiTokens.insert(
+        { accountId: account.id, name: "n", grant, access: "read", expiresAt: null, createdAt: 1 },
+        { hash: "h", mac: "api" },
+      );
+      await tx.accounts.setRole(account.id, account.id, "owner");
+      return own;
+    });
+    await store.logs.append(task.id, 0, [{ time: 1, content: "x" }]);
+    const deleted = await store.write<unknown>((tx) =>
+      what === "repository" ? tx.repositories.delete(repository.id) : tx.accounts.delete(account.id),
+    );
+    expect(deleted).toEqual({ runnerIds: [other.id], taskIds: [task.id] });
+    expect(await store.read.repositories.get(repository.id)).toBeUndefined();
+    expect(await store.read.runs.get(run.id)).toBeUndefined();
+    expect(await store.read.jobs.get(job.id)).toBeUndefined();
+    expect(await store.read.tasks.get(task.id)).toBeUndefined();
+    expect(await store.read.tasks.outputKeys(task.id)).toEqual([]);
+    expect(await store.read.runners.get(other.id)).toBeUndefined();
+    expect(await store.read.runners.get(runner.id)).toEqual(runner);
+    expect(await store.read.settings.list("secret", scope)).toEqual([]);
+    expect(await store.read.registrationTokens.findByMac("reg")).toBeUndefined();
+    expect(await store.read.apiTokens.findByMac("api")).toBeUndefined();
+    expect(await store.read.accounts.get(account.id)).toEqual(what === "repository" ? account : undefined);
+    await eventually("the log to go", async () => (await next.logs.length(task.id)) === 0);
+  });
+}
