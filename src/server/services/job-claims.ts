@@ -8,6 +8,7 @@ import type { Store } from "../storage/store.ts";
 import { type ClaimOutcome, claimJob } from "./claim-job.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
+import type { RunnerIdentity } from "./runner-identity.ts";
 import type { PayloadDraft, TaskPayload, TaskPayloads } from "./task-payload.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
@@ -33,6 +34,7 @@ export class JobClaims {
   readonly #payloads: TaskPayloads;
   readonly #openTasks: OpenTasks;
   readonly #graph: JobGraph;
+  readonly #identity: RunnerIdentity;
 
   constructor(deps: {
     readonly store: Store;
@@ -43,6 +45,7 @@ export class JobClaims {
     readonly payloads: TaskPayloads;
     readonly openTasks: OpenTasks;
     readonly graph: JobGraph;
+    readonly identity: RunnerIdentity;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
@@ -52,6 +55,7 @@ export class JobClaims {
     this.#payloads = deps.payloads;
     this.#openTasks = deps.openTasks;
     this.#graph = deps.graph;
+    this.#identity = deps.identity;
   }
 
   /** Tries to give a waiting job to a runner. @throws AppError unavailable when the database is away; the job then waits on */
@@ -66,6 +70,8 @@ export class JobClaims {
     }
     const token = this.#ids.token();
     const outcome = await this.#commit(draft, runner.id, this.#hasher.mac(token), requestKey);
+    // What is remembered of the runner is out of date (it was changed by another server).
+    if (outcome.kind === "refused") this.#identity.forget(runner.id);
     if (outcome.kind !== "claimed") return outcome;
     this.#openTasks.put(outcome.task);
     return {

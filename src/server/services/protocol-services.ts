@@ -81,7 +81,7 @@ function wire(deps: ProtocolServicesDeps) {
   const openTasks = new OpenTasks({ store, clock });
   const versions = new TasksVersions(store);
   const payloads = new TaskPayloads({ store, box, definitions, runtimeTokens, settings });
-  const claims = new JobClaims({ store, clock, ids, log, hasher, payloads, openTasks, graph });
+  const claims = new JobClaims({ store, clock, ids, log, hasher, payloads, openTasks, graph, identity });
   const dispatcher = new Dispatcher({
     ...{ store, clock, log, claims, openTasks, presence, versions },
     onChange: (change) => changes.applyGraph(change),
