@@ -26,19 +26,25 @@ export interface StepSpec {
   readonly argv: readonly [string, ...string[]];
   /** Absolute path as the job sees it; has to exist. */
   readonly cwd: string;
-  /** The complete environment of the step; the host's own is added by the environment according to its rules. */
+  /** The step's variables. The environment's `baseEnv` lies below them; RUNNER_TRACKING_ID is set above them. */
   readonly env: Readonly<Record<string, string>>;
   /** Run under a pseudo-terminal. @default false */
   readonly pty?: boolean;
 }
 
-/** Takes the output of a process, line by line, without line ends. A returned promise pushes back. */
+/**
+ * Takes the output of a process, line by line, without line ends; a line of more than 1 Mi characters comes in pieces.
+ * A returned promise pushes back: no further line of the step comes before it settles, and in the end the process waits.
+ */
 export type LineSink = (line: string, stream: "stdout" | "stderr") => void | Promise<void>;
 
 /** Why a step was killed. */
 export type KillReason = "shutdown" | "cancelled" | "timeout";
 
-/** How a step's process ended. Only `not-started` is the infrastructure's fault. */
+/**
+ * How a step's process ended. Only `not-started` is the infrastructure's fault. A signal that did not come from us
+ * counts as exit code 128 + its number. `killed` is whatever was aborted before it ended, also if it then exited with 0.
+ */
 export type StepExit =
   | { readonly kind: "exited"; readonly code: number; readonly outOfMemory?: true }
   | { readonly kind: "killed"; readonly reason: KillReason }
@@ -64,13 +70,21 @@ export interface JobEnvironment extends AsyncDisposable {
   readonly baseEnv: Readonly<Record<string, string>>;
   /**
    * Runs one process to its end. When the signal aborts: SIGINT to the process group, after 7.5 s SIGTERM, after another
-   * 2.5 s SIGKILL to the whole tree; the signal's reason is a KillReason and comes back in the exit. Returns after the last line went to `output`.
-   * Never throws for what the process does.
+   * 2.5 s SIGKILL to the whole tree; the signal's reason is a KillReason and comes back in the exit. When the leader goes
+   * earlier, what is left of its tree gets SIGTERM at once. Returns after the last line went to `output`; output that a
+   * background process holds open is waited for for 5 s. Such a process lives on until the environment is disposed.
+   * Never throws for what the process does; rejects only with what `output` threw, after the tree was killed.
    */
   exec(step: StepSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit>;
-  /** Writes one small file, making missing folders; the path is the job's. */
+  /**
+   * Writes one small file, making missing folders; the path is the job's.
+   * @throws AppError invalid when it lies outside of the job's folders (links resolved), or is not a regular file
+   */
   writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void>;
-  /** Reads one small file (≤ `maxBytes`); undefined when it does not exist. @throws AppError exhausted when it is larger */
+  /**
+   * Reads one small file; undefined when it does not exist. Never waits: a fifo or device is refused.
+   * @throws AppError exhausted when it is larger than `maxBytes`, invalid as for writeFile
+   */
   readFile(path: string, options: { maxBytes: number }): Promise<Buffer | undefined>;
   /** The path of a program on the job's own PATH, or undefined. */
   which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined>;

@@ -206,8 +206,8 @@ const ends: Tests = {
     const seen: string[] = [];
     const { exit } = await sh(job, "trap 'echo tidy; exit 0' INT; echo ready; while :; do sleep 0.02; done", {
       signal: kill.signal,
-      output: (line) => {
-        seen.push(line);
+      output: (line, stream) => {
+        if (stream === "stdout") seen.push(line);
         if (line === "ready") kill.abort("cancelled");
       },
     });
@@ -234,8 +234,8 @@ const ends: Tests = {
       "trap '' INT; trap 'echo term; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
       {
         signal: kill.signal,
-        output: (line) => {
-          seen.push(line);
+        output: (line, stream) => {
+          if (stream === "stdout") seen.push(line); // a shell may tell on stderr that its child was terminated
           if (line === "ready") kill.abort("shutdown");
         },
       },
