@@ -45,3 +45,8 @@ export function makeColours(enabled: boolean): Colours {
     magenta: paint(35, 39),
   };
 }
+
+/** Colours for an output as the environment and the output want them. */
+export function outputColours(env: CliContext["env"], output: TextOutput): Colours {
+  return makeColours(wantsColours(env, output));
+}

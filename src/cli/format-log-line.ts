@@ -28,7 +28,7 @@ function formatTime(at: Date): string {
 function formatValue(value: unknown): string {
   if (typeof value === "string") return /^[^\s"=]+$/.test(value) && sanitize(value) === value ? value : quote(value);
   if (isErrorRecord(value)) return quote(value.message);
-  return sanitize(JSON.stringify(value) ?? "undefined");
+  return sanitize(String(JSON.stringify(value)));
 }
 
 function quote(text: string): string {

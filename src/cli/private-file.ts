@@ -46,6 +46,10 @@ export async function writePrivateFile(path: string, text: string): Promise<void
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFileAtomic(path, text);
   } catch (error) {
-    throw new AppError("invalid", `${path} cannot be written (${errorText(error)}): make its directory writable`, error);
+    throw new AppError(
+      "invalid",
+      `${path} cannot be written (${errorText(error)}): make its directory writable`,
+      error,
+    );
   }
 }

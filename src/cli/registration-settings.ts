@@ -33,10 +33,14 @@ export function addRegistrationSettings(command: Command): Command {
     .addOption(setting("--ephemeral", "take one job, then be gone", { aliases: ["GITEA_RUNNER_EPHEMERAL"] }))
     .addOption(setting("-c, --config <file>", "Gitea's config.yaml", { aliases: ["CONFIG_FILE"] }))
     .addOption(
-      setting("--runner-file <file>", "where the registration is kept (default: .runner, or the config's runner.file)", {
-        env: "ACT_RUNNER_FILE",
-        aliases: ["RUNNER_STATE_FILE"],
-      }),
+      setting(
+        "--runner-file <file>",
+        "where the registration is kept (default: .runner, or the config's runner.file)",
+        {
+          env: "ACT_RUNNER_FILE",
+          aliases: ["RUNNER_STATE_FILE"],
+        },
+      ),
     );
 }
 

@@ -11,7 +11,8 @@ export interface RestRepository {
   readonly id: number;
   readonly name: string;
   readonly full_name: string;
-  readonly clone_url?: string;
+  /** Where the server mirrors it from. */
+  readonly origin_url?: string;
   readonly default_branch?: string;
   readonly owner?: { readonly login: string };
 }

@@ -30,6 +30,10 @@ async function readConfig(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new AppError("invalid", `the configuration ${path} cannot be read (${errorText(error)}): check the path`, error);
+    throw new AppError(
+      "invalid",
+      `the configuration ${path} cannot be read (${errorText(error)}): check the path`,
+      error,
+    );
   }
 }

@@ -33,7 +33,7 @@ function environmentName(option: Option): string {
 }
 
 /** All environment variables that set an option, the own name first. */
-function environmentNames(option: Option): readonly string[] {
+export function environmentNames(option: Option): readonly string[] {
   return option.envVar === undefined ? [] : [option.envVar, ...(ALIASES.get(option) ?? [])];
 }
 

@@ -3,8 +3,8 @@ import { register } from "../../runner/register.ts";
 import type { RunnerFile } from "../../runner/runner-file.ts";
 import type { CliContext } from "../cli-context.ts";
 import { printJson } from "../client-options.ts";
-import { addLogSettings } from "../log-settings.ts";
 import type { LogOptions } from "../log-choices.ts";
+import { addLogSettings } from "../log-settings.ts";
 import { makeLogger } from "../logger.ts";
 import { packageVersion } from "../package-version.ts";
 import { ask } from "../prompt.ts";
@@ -33,8 +33,17 @@ interface RegisterFlags extends RegistrationSettings, LogOptions {
 export function defineRegister(context: CliContext): Command {
   const command = new Command("register")
     .addOption(setting("--instance <url>", "address of the server", { aliases: ["GITEA_INSTANCE_URL"] }))
-    .addOption(new Option("--token <token>", "registration token (others on this machine may see it: prefer --token-file or ACT_RUNNER_REGISTRATION_TOKEN)"))
-    .addOption(setting("--name <name>", "name of the runner (default: the host's)", { aliases: ["GITEA_RUNNER_NAME", "RUNNER_NAME"] }))
+    .addOption(
+      new Option(
+        "--token <token>",
+        "registration token (others on this machine may see it: prefer --token-file or ACT_RUNNER_REGISTRATION_TOKEN)",
+      ),
+    )
+    .addOption(
+      setting("--name <name>", "name of the runner (default: the host's)", {
+        aliases: ["GITEA_RUNNER_NAME", "RUNNER_NAME"],
+      }),
+    )
     .addOption(new Option("--no-interactive", "ask nothing"))
     .addOption(new Option("--json", "print the registration as JSON, without the token"));
   return addLogSettings(addRegistrationSettings(command))
@@ -50,7 +59,9 @@ export function defineRegister(context: CliContext): Command {
 async function runRegister(options: RegisterFlags, context: CliContext): Promise<void> {
   const config = await loadRunnerConfig({ config: options.config, runnerFile: options.runnerFile }, context);
   const asking = options.interactive && context.stdin.isTTY === true;
-  const answers = asking ? await askMissing(options, config.labels, context) : await takeGiven(options, config.labels, context);
+  const answers = asking
+    ? await askMissing(options, config.labels, context)
+    : await takeGiven(options, config.labels, context);
   using signals = listenForStop(process, context.clock);
   const identity = await register({
     ...answers,
@@ -79,22 +90,37 @@ async function takeGiven(options: RegisterFlags, configured: readonly string[], 
   const token = await registrationToken(options, context);
   if (options.instance === undefined) throw new UsageError("the address of the server is missing: add --instance URL");
   if (token === undefined) {
-    throw new UsageError("the registration token is missing: add --token-file FILE or set ACT_RUNNER_REGISTRATION_TOKEN");
+    throw new UsageError(
+      "the registration token is missing: add --token-file FILE or set ACT_RUNNER_REGISTRATION_TOKEN",
+    );
   }
-  return { instance: options.instance, token, name: options.name ?? defaultRunnerName(), labels: pickLabels(options, configured) };
+  return {
+    instance: options.instance,
+    token,
+    name: options.name ?? defaultRunnerName(),
+    labels: pickLabels(options, configured),
+  };
 }
 
-async function askMissing(options: RegisterFlags, configured: readonly string[], context: CliContext): Promise<Answers> {
+async function askMissing(
+  options: RegisterFlags,
+  configured: readonly string[],
+  context: CliContext,
+): Promise<Answers> {
   const needed = (what: string) => (text: string) => (text === "" ? `${what} is needed.` : undefined);
   const instance =
     options.instance ??
-    (await ask({ text: "Address of the server", default: "http://127.0.0.1:3000", check: needed("An address") }, context));
+    (await ask(
+      { text: "Address of the server", default: "http://127.0.0.1:3000", check: needed("An address") },
+      context,
+    ));
   const token =
     (await registrationToken(options, context)) ??
     (await ask({ text: "Registration token (hidden)", secret: true, check: needed("A token") }, context));
   const name = options.name ?? (await ask({ text: "Name of the runner", default: defaultRunnerName() }, context));
   const labels = pickLabels(options, configured);
-  const typed = options.labels === undefined ? await ask({ text: "Labels", default: labels.join(",") }, context) : labels.join(",");
+  const typed =
+    options.labels === undefined ? await ask({ text: "Labels", default: labels.join(",") }, context) : labels.join(",");
   return { instance, token, name, labels: typed.split(",") };
 }
 
@@ -104,7 +130,10 @@ function pickLabels(options: RegisterFlags, configured: readonly string[]): read
 
 function report(identity: RunnerFile, path: string, options: RegisterFlags, context: CliContext): void {
   const { token: _, ...shown } = identity;
-  if (options.json) return printJson(context.stdout, { ...shown, file: path });
+  if (options.json) {
+    printJson(context.stdout, { ...shown, file: path });
+    return;
+  }
   context.stdout.write(
     `Runner ${sanitize(identity.name)} is registered with ${identity.address}; kept in ${path}\nLabels: ${identity.labels.map(sanitize).join(", ")}\n`,
   );

@@ -1,0 +1,85 @@
+import type { JobEvent, Outcome } from "../runner/engine/job-event.ts";
+import type { LocalPrinter } from "../runner/run-local.ts";
+import type { Diagnostic } from "../workflow/diagnostic.ts";
+import type { CliContext } from "./cli-context.ts";
+import type { Colours } from "./colours.ts";
+import { JobLines } from "./job-lines.ts";
+import { sanitize } from "./sanitize.ts";
+import { statePaint } from "./state-words.ts";
+
+/** `file:line:column: error: message` for each finding. */
+export function formatDiagnostics(file: string, diagnostics: readonly Diagnostic[]): readonly string[] {
+  return diagnostics.map(({ range, severity, message }) =>
+    sanitize(`${file}:${range.line}:${range.column}: ${severity}: ${message}`),
+  );
+}
+
+/** Prints a local run as lines for people. `lastErrors` keeps the last error row of each job for the summary. */
+export class ExecPrinter implements LocalPrinter {
+  readonly failures: string[] = [];
+  readonly #context: CliContext;
+  readonly #colours: Colours;
+  readonly #lines: JobLines;
+  readonly #steps = new Map<string, string>();
+  readonly #failed = new Map<string, string>();
+
+  constructor(context: CliContext, colours: Colours) {
+    this.#context = context;
+    this.#colours = colours;
+    this.#lines = new JobLines(context.stdout, colours);
+  }
+
+  problems(file: string, diagnostics: readonly Diagnostic[]): void {
+    for (const line of formatDiagnostics(file, diagnostics)) this.#context.stderr.write(`${line}\n`);
+  }
+
+  jobStarted(name: string): void {
+    this.#lines.remark(name, "started", this.#colours.dim);
+  }
+
+  event(name: string, event: JobEvent): void {
+    if (event.type === "line") this.#lines.row(name, event.text);
+    if (event.type === "step-started") this.#steps.set(`${name}\n${event.step}`, event.name);
+    if (event.type === "step-finished" && event.conclusion === "failure" && !this.#failed.has(name)) {
+      this.#failed.set(name, this.#steps.get(`${name}\n${event.step}`) ?? "");
+    }
+  }
+
+  jobFinished(name: string, result: Outcome): void {
+    const state = { status: "completed", conclusion: result };
+    this.#lines.remark(name, result, statePaint(state, this.#colours));
+    if (result !== "failure") return;
+    const step = this.#failed.get(name);
+    this.failures.push(sanitize(`job "${name}" failed${step === undefined ? "" : ` in step "${step}"`}`));
+  }
+}
+
+/** Prints every event as a line of JSON. */
+export class ExecJsonPrinter implements LocalPrinter {
+  readonly failures: readonly string[] = [];
+  readonly #context: CliContext;
+
+  constructor(context: CliContext) {
+    this.#context = context;
+  }
+
+  problems(file: string, diagnostics: readonly Diagnostic[]): void {
+    this.#print({ type: "problems", file, diagnostics });
+  }
+
+  jobStarted(job: string): void {
+    this.#print({ type: "job-started", job });
+  }
+
+  event(job: string, event: JobEvent): void {
+    if (event.type !== "mask" && event.type !== "job-finished") this.#print({ job, ...event });
+  }
+
+  jobFinished(job: string, result: Outcome): void {
+    this.#print({ type: "job-finished", job, result });
+  }
+
+  #print(value: object): void {
+    this.#context.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+}

@@ -1,0 +1,108 @@
+import { realpath } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { AppError, errorText } from "../lib/errors.ts";
+import type { CliContext } from "./cli-context.ts";
+import type { LogOptions } from "./log-choices.ts";
+import { addLogSettings } from "./log-settings.ts";
+import { readSecretFile } from "./secret-source.ts";
+import { commaList, setting, wholeNumber } from "./settings.ts";
+
+/** Flags of `server` and `up`. */
+export interface ServerFlags extends LogOptions {
+  readonly listen: string;
+  readonly listenRunners?: string;
+  readonly publicUrl?: string;
+  readonly trustedProxy?: readonly string[];
+  readonly dataDir: string;
+  readonly database?: string;
+  readonly databaseFile?: string;
+  readonly databasePool?: number;
+  readonly repoRoot?: string;
+  readonly allowPrivateAddresses?: boolean;
+  readonly allowHttpClone?: boolean;
+  readonly adminTokenFile?: string;
+  readonly registrationTokenFile?: string;
+  readonly serverKeyFile?: string;
+}
+
+/** Adds the flags of `server` and `up`. */
+export function addServerSettings(command: Command): Command {
+  command
+    .addOption(
+      setting("--listen <address>", "host:port of everything; port 0 takes a free one", { default: "127.0.0.1:3000" }),
+    )
+    .addOption(setting("--listen-runners <address>", "host:port that serves the runner protocol alone, besides"))
+    .addOption(setting("--public-url <url>", "address that runners and people see (default: the listening one)"))
+    .addOption(
+      setting("--trusted-proxy <cidr>", "proxies whose X-Forwarded-For counts, comma list", { parse: commaList }),
+    )
+    .addOption(setting("--data-dir <directory>", "everything of an embedded server", { default: "./data" }))
+    .addOption(
+      setting("--database <url>", "mysql://user@host/name instead of the embedded database", {
+        env: "ACT_RUNNER_DATABASE_URL",
+      }),
+    )
+    .addOption(
+      setting("--database-file <file>", "file with that URL, for the password's sake", {
+        env: "ACT_RUNNER_DATABASE_URL_FILE",
+      }),
+    )
+    .addOption(setting("--database-pool <n>", "connections to it", { parse: wholeNumber(1) }))
+    .addOption(setting("--repo-root <directory>", "administrators may add local repositories below it"))
+    .addOption(setting("--allow-private-addresses", "clone from loopback and private networks"))
+    .addOption(setting("--allow-http-clone", "clone without encryption"))
+    .addOption(
+      setting(
+        "--admin-token-file <file>",
+        "file with an admin API token of 32 characters or more (or ACT_RUNNER_ADMIN_TOKEN)",
+      ),
+    )
+    .addOption(
+      setting(
+        "--registration-token-file <file>",
+        "file with the global registration token (or ACT_RUNNER_REGISTRATION_TOKEN)",
+      ),
+    )
+    .addOption(
+      setting(
+        "--server-key-file <file>",
+        "file with the key of secrets at rest (or ACT_RUNNER_SERVER_KEY; default: made in the data directory)",
+      ),
+    );
+  return addLogSettings(command);
+}
+
+/** A secret setting: from its file, else from the variable, else undefined. */
+export async function secretSetting(
+  file: string | undefined,
+  variable: string,
+  context: Pick<CliContext, "env">,
+): Promise<string | undefined> {
+  if (file !== undefined) return await readSecretFile(file);
+  const text = context.env[variable];
+  return text === "" ? undefined : text;
+}
+
+/** A directory with its links resolved. Throws `invalid` where it does not exist. */
+export async function existingDirectory(path: string, flag: string, context: Pick<CliContext, "cwd">): Promise<string> {
+  try {
+    return await realpath(resolve(context.cwd, path));
+  } catch (error) {
+    throw new AppError(
+      "invalid",
+      `${flag} ${path} cannot be used (${errorText(error)}): name a directory that exists`,
+      error,
+    );
+  }
+}
+
+/** Host and port of `host:port`, `[::1]:port` or `:port` (all addresses). Throws `invalid`. */
+export function parseListen(text: string, flag: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new AppError("invalid", `${flag} "${text}" is no address: write it like 127.0.0.1:3000 or [::1]:3000`);
+  }
+  return { host: match[1] ?? (match[2] === "" ? "::" : (match[2] ?? "")), port };
+}
