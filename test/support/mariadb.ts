@@ -29,7 +29,8 @@ const SCRIPT = `
   D="$1/data"
   mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$D" --auth-root-authentication-method=normal \
     --skip-test-db >"$1/install.log" 2>&1
-  echo "CREATE USER 'app'@'127.0.0.1' IDENTIFIED BY 'p%s&s'; GRANT ALL ON *.* TO 'app'@'127.0.0.1';" >"$1/init.sql"
+  echo "CREATE USER 'app'@'127.0.0.1' IDENTIFIED BY 'p%s&s';" >"$1/init.sql"
+  echo "GRANT ALL ON *.* TO 'app'@'127.0.0.1';" >>"$1/init.sql"
   mariadbd --no-defaults --user="$(id -un)" --datadir="$D" --socket="$1/s.sock" --pid-file="$1/m.pid" --port="$2" \
     --bind-address=127.0.0.1 --skip-name-resolve --innodb-flush-log-at-trx-commit=2 --log-error="$1/err.log" \
     --init-file="$1/init.sql" --max-connections=400 </dev/null &
