@@ -32,7 +32,7 @@ describe("runner protocol", () => {
     const { task, tasksVersion } = await client.fetchTask({ tasksVersion: 0n }, soon);
     expect(tasksVersion).toBeGreaterThanOrEqual(1n);
     if (task === undefined || job === undefined) throw new Error("no task");
-    expect(Object.keys(task.secrets).sort()).toEqual(["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"]);
+    expect(Object.keys(task.secrets).toSorted()).toEqual(["FORGEJO_TOKEN", "GITEA_TOKEN", "GITHUB_TOKEN"]);
     expect(task.context).toMatchObject({
       repository: "octo/demo",
       run_id: String(job.runId),
