@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode, errorText } from "../lib/errors.ts";
+import type { JsonValue } from "../lib/json.ts";
 import type { ServerConnection } from "./server-connection.ts";
 
 /** Values of a query string; undefined ones are left out. */
@@ -94,14 +95,15 @@ export class RestClient {
   async #refusal(response: Response): Promise<AppError> {
     const { server, source } = this.connection;
     const code = CODES[response.status] ?? (response.status >= 500 ? "internal" : "invalid");
-    const said = serverMessage(await response.text().catch(() => ""));
+    const { message, details } = refusalOf(await response.text().catch(() => ""));
     if (code === "unauthenticated") {
       return new AppError(
         code,
         `${server} refused the API token of ${source}: run "act-runner-ts login" or set ACT_RUNNER_API_TOKEN`,
       );
     }
-    return new AppError(code, said ?? `${server} answered ${response.status} ${response.statusText}`);
+    const sentence = message ?? `${server} answered ${response.status} ${response.statusText}`;
+    return new AppError(code, sentence, undefined, details);
   }
 }
 
@@ -118,13 +120,16 @@ function queryString(query: Query | undefined): string {
   return texts.length === 0 ? "" : `?${new URLSearchParams(texts)}`;
 }
 
-/** The `message` of Gitea's error object, or undefined. */
-function serverMessage(text: string): string | undefined {
+/** The `message` of Gitea's error object and our `details`, as far as they are there. */
+function refusalOf(text: string): { readonly message?: string; readonly details?: JsonValue } {
   try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    return typeof message === "string" && message !== "" ? message : undefined;
+    const { message, details } = JSON.parse(text) as { message?: unknown; details?: JsonValue };
+    return {
+      ...(typeof message === "string" && message !== "" ? { message } : {}),
+      ...(details === undefined ? {} : { details }),
+    };
   } catch {
-    return undefined;
+    return {};
   }
 }
 

@@ -97,10 +97,11 @@ function cancelCommand(context: CliContext): Command {
 }
 
 function rerunCommand(context: CliContext): Command {
-  const command = runCommand("rerun", "run a finished run again")
-    .addOption(new Option("--failed", "only failed jobs and those that need them").conflicts("job"))
-    .addOption(new Option("-j, --job <id>", "only this job and those that need it").argParser(wholeNumber(1)));
-  return command.action(async (id: number, options: Options & { failed?: boolean; job?: number }) => {
+  const command = runCommand("rerun", "run a finished run again").option(
+    "--failed",
+    "only the jobs that did not succeed, and those that need them",
+  );
+  return command.action(async (id: number, options: Options & { failed?: boolean }) => {
     const client = await openClient(context, options);
     const { actions } = await findRun(client, id, options.repo);
     const part =
