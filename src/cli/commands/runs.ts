@@ -104,9 +104,7 @@ function rerunCommand(context: CliContext): Command {
   return command.action(async (id: number, options: Options & { failed?: boolean }) => {
     const client = await openClient(context, options);
     const { actions } = await findRun(client, id, options.repo);
-    const part =
-      options.job === undefined ? (options.failed ? "rerun-failed-jobs" : "rerun") : `jobs/${options.job}/rerun`;
-    const run = await client.request("POST", `${actions}/runs/${id}/${part}`);
+    const run = await client.request("POST", `${actions}/runs/${id}/${options.failed ? "rerun-failed-jobs" : "rerun"}`);
     done(context, options, run, `Run ${id} runs again`);
   });
 }
