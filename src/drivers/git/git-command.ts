@@ -13,6 +13,8 @@ export interface GitCommand {
   readonly args: readonly string[];
   /** PATH, where git is looked up. */
   readonly path: string;
+  /** Variables handed on as they are: proxies, certificates. @default none */
+  readonly network?: Readonly<Record<string, string>> | undefined;
   /** The other side, when there is one. */
   readonly remote?: RemoteAccess | undefined;
   /** Exit codes that are an answer. @default [0] */
@@ -48,7 +50,8 @@ export async function gitCommand(command: GitCommand): Promise<ShortResult> {
     config: remote === undefined ? [] : credentialConfig(remote.url, remote.credential),
     sshCommand: ssh.command,
   });
-  const result = await runToEnd({ argv: ["git", ...args], cwd: "/", env }, { maxBytes, signal });
+  const spec = { argv: ["git", ...args] as const, cwd: "/", env: { ...command.network, ...env } };
+  const result = await runToEnd(spec, { maxBytes, signal });
   if (!accept.includes(result.code)) throw gitError(action, result.stderr, remote?.credential);
   return result;
 }

@@ -6,7 +6,7 @@ export type GitCredential =
   | { readonly kind: "ssh"; readonly privateKey: string; readonly knownHosts: string };
 
 /** The value of the Authorization header. */
-export function basicAuthorization({ username, password }: { username: string; password: string }): string {
+function basicAuthorization({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
 }
 

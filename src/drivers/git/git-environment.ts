@@ -51,7 +51,7 @@ export function gitEnvironment(options: GitEnvironmentOptions): Record<string, s
 }
 
 /** Configuration as environment variables (git ≥ 2.31), where other users of the machine cannot see it, unlike arguments. */
-export function gitConfigVariables(config: readonly (readonly [key: string, value: string])[]): Record<string, string> {
+function gitConfigVariables(config: readonly (readonly [key: string, value: string])[]): Record<string, string> {
   const variables: Record<string, string> = { GIT_CONFIG_COUNT: String(config.length) };
   for (const [index, [key, value]] of config.entries()) {
     variables[`GIT_CONFIG_KEY_${index}`] = key;

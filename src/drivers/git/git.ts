@@ -48,10 +48,15 @@ const LIST_BYTES = 64 * 1024 * 1024;
  */
 export class Git {
   readonly #path: string;
+  readonly #network: Readonly<Record<string, string>>;
 
-  /** @param options.path PATH, where git (and ssh) are looked up */
-  constructor({ path }: { path: string }) {
+  /**
+   * @param options.path PATH, where git (and ssh) are looked up
+   * @param options.network variables about the way out, handed on as they are: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, …
+   */
+  constructor({ path, network = {} }: { path: string; network?: Readonly<Record<string, string>> | undefined }) {
     this.#path = path;
+    this.#network = network;
   }
 
   /** Makes an empty bare repository; does nothing where there is one already. */
@@ -228,7 +233,7 @@ export class Git {
   }
 
   #run(action: string, args: readonly string[], rest: Partial<GitCommand>): Promise<ShortResult> {
-    return gitCommand({ ...rest, action, args, path: this.#path });
+    return gitCommand({ ...rest, action, args, path: this.#path, network: this.#network });
   }
 
   /** Symlinks and files only; submodules and folders are passed over. */

@@ -35,7 +35,7 @@ export interface FakeExecutorOptions {
   /** Scripts the steps: `nth` counts the execs of one job from 0. @default always `{}` */
   readonly answer?: (step: StepSpec, nth: number, job: JobSpec) => FakeAnswer;
   /** Runs in prepare; an error that it throws fails the preparation, a promise delays it. */
-  readonly prepare?: (job: JobSpec) => void | Promise<void>;
+  readonly prepare?: (job: JobSpec, options: { signal: AbortSignal }) => void | Promise<void>;
   /** Runs in the first dispose; an error that it throws comes out of dispose. */
   readonly dispose?: (job: JobSpec) => void | Promise<void>;
   /** @default {} */
@@ -65,7 +65,7 @@ export class FakeExecutor implements Executor {
 
   async prepare(job: JobSpec, { signal }: { signal: AbortSignal }): Promise<JobEnvironment> {
     checkNotCancelled(job, signal);
-    await this.#options.prepare?.(job);
+    await this.#options.prepare?.(job, { signal });
     checkNotCancelled(job, signal);
     const environment = new FakeEnvironment(job, this.#options);
     this.environments.push(environment);

@@ -1,7 +1,9 @@
-import { symlink } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { GitFixture, smartHttp, userGit } from "./git-fixture.ts";
+import { Git } from "../../../../src/drivers/git/git.ts";
+import { GitFixture, path, smartHttp, userGit } from "./git-fixture.ts";
 
 let fixture: GitFixture;
 let mirror: string;
@@ -72,6 +74,32 @@ describe("fetchMirror", () => {
   it("names a repository that is not there", async () => {
     const fetch = fixture.git.fetchMirror(mirror, { url: "/no/such/repo", allowProtocols: local });
     await expect(fetch).rejects.toMatchObject({ code: "not_found", message: expect.stringContaining("/no/such/repo") });
+  });
+
+  it("uses the proxy that it is given", async () => {
+    const git = new Git({ path, network: { http_proxy: "http://127.0.0.1:1" } });
+    const fetch = git.fetchMirror(mirror, { url: "http://example.invalid/x", allowProtocols: ["http"] });
+    await expect(fetch).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("127.0.0.1 port 1"),
+    });
+  });
+
+  it("gives ssh a key and trusted hosts of its own, and removes them", async () => {
+    const { folder } = fixture;
+    const script = `#!/bin/sh
+      for word; do case $word in *UserKnownHostsFile=*) hosts=\${word#*=};; */key) key=$word;; esac; done
+      stat -c %a "$key" > ${folder}/seen; cat "$key" "$hosts" >> ${folder}/seen; echo "$key" "$@" >> ${folder}/seen
+      echo "git@h: Permission denied (publickey)." >&2; exit 255`;
+    await writeFile(join(folder, "ssh"), script, { mode: 0o755 });
+    const git = new Git({ path: `${folder}:${path}` });
+    const credential = { kind: "ssh", privateKey: "THE KEY", knownHosts: "h ssh-ed25519 AAAA\n" } as const;
+    const fetch = git.fetchMirror(mirror, { url: "ssh://git@h/o/r.git", credential, allowProtocols: ["ssh"] });
+    await expect(fetch).rejects.toMatchObject({ code: "forbidden" });
+    const [mode, key, hosts, call = ""] = (await readFile(join(folder, "seen"), "utf8")).split("\n");
+    expect([mode, key, hosts]).toEqual(["600", "THE KEY", "h ssh-ed25519 AAAA"]);
+    expect(call).toContain("StrictHostKeyChecking=yes");
+    expect(existsSync(call.split(" ")[0] ?? "")).toBe(false);
   });
 
   it("is cancelled by its signal", async () => {
