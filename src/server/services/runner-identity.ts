@@ -1,3 +1,4 @@
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
@@ -10,6 +11,8 @@ import type { TokenHasher } from "./token-hasher.ts";
 interface Known {
   readonly runner: Runner;
   readonly verifier: TokenVerifier;
+  /** Salted digest of the token that verified; spares the HMAC, which costs some 50 times as much in Node. */
+  digest?: Buffer;
 }
 
 const CACHED_RUNNERS = 50_000;
@@ -19,7 +22,7 @@ const LONGEST_CREDENTIAL = 256;
 const ATTEMPTS = { burst: 10, perSecond: 0.5 };
 
 /**
- * Tells which runner calls. Verified runners are kept in memory, so that a call costs one HMAC and no SQL; whoever
+ * Tells which runner calls. Verified runners are kept in memory, so that a call costs one digest and no SQL; whoever
  * changes, rotates or deletes a runner calls `forget`. A database that is away is `unavailable`, never
  * `unauthenticated`: stock runners quit on the latter.
  */
@@ -35,6 +38,7 @@ export class RunnerIdentity {
   /** Pairs of address and uuid that verified before; they are not limited. */
   readonly #verified = new BoundedMap<string, true>(CACHED_RUNNERS);
   readonly #attempts: RateLimiter;
+  readonly #salt = randomBytes(16).toString("hex");
   readonly #loading = new Map<string, Promise<Known | undefined>>();
   /** Deleted runners whose last reports are still taken, by uuid. */
   readonly #departed = new Map<string, Known & { readonly until: number }>();
@@ -63,9 +67,7 @@ export class RunnerIdentity {
       throw unregisteredRunner();
     }
     const cached = this.#known.get(uuid);
-    if (cached !== undefined && cached.verifier.mac !== "" && this.#hasher.matches(token, cached.verifier.mac)) {
-      return cached.runner;
-    }
+    if (cached?.digest !== undefined && timingSafeEqual(cached.digest, this.#digest(token))) return cached.runner;
     return await this.#identifySlowly(uuid, token, address);
   }
 
@@ -84,6 +86,7 @@ export class RunnerIdentity {
     const { ok, renewedMac } = await this.#hasher.verify(token, known.verifier);
     if (!ok) throw unregisteredRunner();
     this.#verified.set(pair, true);
+    known.digest = this.#digest(token);
     if (renewedMac !== undefined) await this.#renewMac(known, renewedMac);
     return known.runner;
   }
@@ -99,7 +102,7 @@ export class RunnerIdentity {
   refresh(runner: Runner): void {
     const known = this.#known.get(runner.uuid);
     this.#loading.delete(runner.uuid);
-    if (known !== undefined) this.#keep({ runner, verifier: known.verifier });
+    if (known !== undefined) this.#keep({ ...known, runner });
   }
 
   /** Drops what is remembered of a runner, so that the next call reads it anew. */
@@ -125,6 +128,10 @@ export class RunnerIdentity {
     for (const [other, { until }] of this.#departed) if (until <= now) this.#departed.delete(other);
     const runner = { ...known.runner, deletedAt: now };
     this.#departed.set(uuid, { runner, verifier: known.verifier, until: now + graceMs });
+  }
+
+  #digest(token: string): Buffer {
+    return hash("sha256", this.#salt + token, "buffer");
   }
 
   #departedRunner(uuid: string): Known | undefined {
@@ -160,7 +167,7 @@ export class RunnerIdentity {
 
   async #renewMac(known: Known, mac: string): Promise<void> {
     const verifier = { hash: known.verifier.hash, mac };
-    this.#keep({ runner: known.runner, verifier });
+    this.#keep({ ...known, verifier });
     try {
       await this.#store.write((tx) => tx.runners.setVerifier(known.runner.id, verifier));
     } catch (error) {
