@@ -157,6 +157,8 @@ export interface RunWrites extends RunReads {
   /** Gives the run the next number of its repository. */
   insert(run: New<Omit<Run, "number">>, source: string): Promise<Run>;
   update(id: number, patch: Partial<Pick<Run, "status" | "attempt" | "startedAt" | "stoppedAt">>): Promise<void>;
+  /** Deletes a run with its jobs, tasks and logs. Returns the ids of its tasks. */
+  delete(id: number): Promise<readonly number[]>;
   /** Takes the run's row lock, so that the state of its jobs is changed by one transaction at a time. */
   lock(id: number): Promise<Run | undefined>;
 }

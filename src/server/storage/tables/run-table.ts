@@ -4,6 +4,7 @@ import { RowMapper } from "../schema/row-mapper.ts";
 import { runEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
 import type { New, Page, PageRequest, RunFilter, RunWrites } from "../store.ts";
+import { rememberOrphans } from "./cascade.ts";
 import { readPage, whereEquals, whereIn } from "./page.ts";
 
 const rows = new RowMapper<Run>(runEntity);
@@ -55,6 +56,14 @@ export class RunTable implements RunWrites {
 
   async update(id: number, patch: Partial<Pick<Run, "status" | "attempt" | "startedAt" | "stoppedAt">>): Promise<void> {
     await this.#session.update(rows, patch, "id = ?", [id]);
+  }
+
+  async delete(id: number): Promise<readonly number[]> {
+    const tasks = await this.#session.rows("SELECT id FROM task WHERE run_id = ?", [id]);
+    const taskIds = tasks.map((row) => Number(row["id"]));
+    await rememberOrphans(this.#session, taskIds);
+    await this.#session.run("DELETE FROM run WHERE id = ?", [id]);
+    return taskIds;
   }
 
   lock(id: number): Promise<Run | undefined> {

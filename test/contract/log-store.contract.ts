@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { LogRow, LogStore } from "../../src/server/storage/log-store.ts";
+import type { Store } from "../../src/server/storage/store.ts";
+import { eventually } from "../support/eventually.ts";
+import type { StoreKind, StorePlace } from "../support/stores.ts";
+
+const rows = (from: number, to: number): LogRow[] =>
+  Array.from({ length: to - from }, (_, i) => ({
+    time: 1_790_000_000_000 + from + i + 0.125,
+    content: `row ${from + i}`,
+  }));
+
+/** What every log store does. Each test has a task of its own. */
+export function logStoreContract(kind: StoreKind): void {
+  const resources = new AsyncDisposableStack();
+  let place: StorePlace;
+  let store: Store;
+  let logs: LogStore;
+  let lastTask = 1000;
+  const newTask = () => ++lastTask;
+
+  beforeAll(async () => {
+    place = resources.use(await kind.create());
+    store = resources.use(await place.open());
+    logs = store.logs;
+  });
+  afterAll(() => resources.disposeAsync());
+
+  test("an unknown log is empty and not finished", async () => {
+    const task = newTask();
+    expect(await logs.length(task)).toBe(0);
+    expect(await logs.read(task, 0, 10)).toEqual([]);
+    expect(await logs.finished(task)).toBe(false);
+    expect(await logs.append(task, 0, [])).toBe(0);
+    await logs.delete([task]);
+    await logs.delete([]);
+  });
+
+  test("rows are stored once, whatever is sent again", async () => {
+    const task = newTask();
+    expect(await logs.append(task, 0, rows(0, 10))).toBe(10);
+    expect(await logs.append(task, 0, rows(0, 10))).toBe(10);
+    expect(await logs.append(task, 3, rows(3, 7))).toBe(10);
+    expect(await logs.append(task, 5, rows(5, 15))).toBe(15);
+    expect(await logs.append(task, 15, rows(15, 16))).toBe(16);
+    expect(await logs.append(task, 16, [])).toBe(16);
+    expect(await logs.length(task)).toBe(16);
+    expect(await logs.read(task, 0, 100)).toEqual(rows(0, 16));
+  });
+
+  test("a batch behind a gap stores nothing", async () => {
+    const task = newTask();
+    expect(await logs.append(task, 1, rows(1, 5))).toBe(0);
+    expect(await logs.append(task, 0, rows(0, 2))).toBe(2);
+    expect(await logs.append(task, 3, rows(3, 5))).toBe(2);
+    expect(await logs.read(task, 0, 100)).toEqual(rows(0, 2));
+  });
+
+  test("any range can be read", async () => {
+    const task = newTask();
+    for (let from = 0; from < 50; from += 7) await logs.append(task, from, rows(from, Math.min(50, from + 7)));
+    for (const [from, limit] of [
+      [0, 1],
+      [6, 2],
+      [7, 7],
+      [13, 20],
+      [49, 1],
+      [49, 100],
+      [50, 1],
+      [1000, 5],
+      [10, 0],
+    ] as const) {
+      expect(await logs.read(task, from, limit)).toEqual(rows(from, Math.max(from, Math.min(50, from + limit))));
+    }
+  });
+
+  test("any content survives", async () => {
+    const task = newTask();
+    const contents = [
+      "",
+      " \t ",
+      "two\nlines\r\n",
+      "nul \u0000 and \u001b[31mred",
+      "emoji 🚀 and é and 漢字",
+      "half a pair \ud83d",
+      '"quotes" \\ and \\n',
+      "x".repeat(100 * 1024),
+      "🚀".repeat(40 * 1024),
+    ];
+    const given = contents.map((content, i) => ({ time: i === 0 ? 0 : 1_790_000_000_000.456 + i, content }));
+    expect(await logs.append(task, 0, given)).toBe(given.length);
+    expect(await logs.read(task, 0, 100)).toEqual(given);
+    expect(await logs.read(task, 3, 2)).toEqual(given.slice(3, 5));
+  });
+
+  test("a finished log takes no new rows and is harmless to repeat", async () => {
+    const task = newTask();
+    await logs.append(task, 0, rows(0, 5));
+    await logs.finish(task);
+    await logs.finish(task);
+    expect(await logs.finished(task)).toBe(true);
+    expect(await logs.append(task, 0, rows(0, 5))).toBe(5);
+    expect(await logs.append(task, 5, rows(5, 9))).toBe(5);
+    expect(await logs.append(task, 3, rows(3, 9))).toBe(5);
+    expect(await logs.read(task, 0, 100)).toEqual(rows(0, 5));
+    const empty = newTask();
+    await logs.finish(empty);
+    expect(await logs.finished(empty)).toBe(true);
+    expect(await logs.append(empty, 0, rows(0, 1))).toBe(0);
+  });
+
+  test("a log of many small batches reads the same while and after it is finished", async () => {
+    const task = newTask();
+    for (let from = 0; from < 900; from += 3) await logs.append(task, from, rows(from, from + 3));
+    await logs.finish(task);
+    for (let i = 0; i < 20; i++) {
+      expect(await logs.read(task, i * 45, 45)).toEqual(rows(i * 45, i * 45 + 45));
+    }
+    expect(await logs.length(task)).toBe(900);
+    expect(await logs.append(task, 0, rows(0, 900))).toBe(900);
+  });
+
+  test("deleted logs are gone, others stay", async () => {
+    const [a, b, c] = [newTask(), newTask(), newTask()];
+    for (const task of [a, b, c]) await logs.append(task, 0, rows(0, 3));
+    await logs.finish(a);
+    await logs.delete([a, b]);
+    expect(await logs.length(a)).toBe(0);
+    expect(await logs.finished(a)).toBe(false);
+    expect(await logs.read(b, 0, 9)).toEqual([]);
+    expect(await logs.read(c, 0, 9)).toEqual(rows(0, 3));
+    expect(await logs.append(b, 0, rows(0, 2))).toBe(2);
+  });
+
+  test("two that send the same log at once store each row once", async () => {
+    const task = newTask();
+    // A second store is a second replica where the database allows it; the embedded one has only one.
+    await using other = kind.name === "mariadb" ? await place.open() : undefined;
+    const send = async (to: LogStore, size: number) => {
+      for (let at = 0; at < 300; ) {
+        const end = Math.min(300, at + size);
+        at = await to.append(task, at, rows(at, end));
+      }
+    };
+    await Promise.all([send(logs, 7), send(other?.logs ?? logs, 11), send(logs, 1)]);
+    expect(await logs.length(task)).toBe(300);
+    expect(await logs.read(task, 0, 1000)).toEqual(rows(0, 300));
+  });
+
+  test("listeners are called after rows and after the end, until disposed", async () => {
+    const task = newTask();
+    let calls = 0;
+    const listener = logs.onChange(task, () => calls++);
+    using _other = logs.onChange(newTask(), () => (calls += 1000));
+    await logs.append(task, 0, rows(0, 1));
+    await eventually("the call for rows", () => calls === 1);
+    await logs.finish(task);
+    await eventually("the call for the end", () => calls === 2);
+    listener[Symbol.dispose]();
+    listener[Symbol.dispose]();
+    const second = newTask();
+    await logs.append(second, 0, rows(0, 1));
+    await logs.delete([task]);
+    await logs.append(task, 0, rows(0, 1));
+    expect(calls).toBe(2);
+  });
+
+  test("200,000 rows of several tasks are read back in order", { timeout: 120_000 }, async () => {
+    const tasks = [newTask(), newTask(), newTask(), newTask()];
+    const perTask = 50_000;
+    await Promise.all(
+      tasks.map(async (task) => {
+        for (let from = 0; from < perTask; from += 1000) {
+          expect(await logs.append(task, from, rows(from, from + 1000))).toBe(from + 1000);
+        }
+        await logs.finish(task);
+      }),
+    );
+    for (const task of tasks) {
+      expect(await logs.length(task)).toBe(perTask);
+      const all = await logs.read(task, 0, perTask + 10);
+      expect(all).toHaveLength(perTask);
+      const wrong = all.findIndex((row, i) => row.content !== `row ${i}`);
+      expect(wrong).toBe(-1);
+      expect(await logs.read(task, 41_234, 3)).toEqual(rows(41_234, 41_237));
+    }
+  });
+
+  test("one batch of 200,000 rows is stored as a whole", { timeout: 120_000 }, async () => {
+    const task = newTask();
+    expect(await logs.append(task, 0, rows(0, 200_000))).toBe(200_000);
+    expect(await logs.read(task, 199_998, 10)).toEqual(rows(199_998, 200_000));
+  });
+
+  test("rows are there when the store is opened again", async () => {
+    const task = newTask();
+    for (let from = 0; from < 30; from++) await logs.append(task, from, rows(from, from + 1));
+    await logs.finish(task);
+    await store[Symbol.asyncDispose]();
+    store = resources.use(await place.open());
+    logs = store.logs;
+    expect(await logs.length(task)).toBe(30);
+    expect(await logs.finished(task)).toBe(true);
+    expect(await logs.append(task, 30, rows(30, 31))).toBe(30);
+    expect(await logs.read(task, 0, 100)).toEqual(rows(0, 30));
+  });
+}
