@@ -10,6 +10,8 @@ export interface RequestOptions {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** More headers. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,7 +55,7 @@ export class RestClient {
   }
 
   /** The answer of a request that succeeded, with its body unread. */
-  async open(method: string, path: string, { query, body, signal }: RequestOptions = {}): Promise<Response> {
+  async open(method: string, path: string, { query, body, headers, signal }: RequestOptions = {}): Promise<Response> {
     const { server, token } = this.connection;
     const url = `${server}/api/v1${path}${queryString(query)}`;
     let response: Response;
@@ -62,6 +64,7 @@ export class RestClient {
         method,
         redirect: "error",
         headers: {
+          ...headers,
           authorization: `Bearer ${token}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },

@@ -5,7 +5,7 @@ import { addClientOptions, type ClientOptions, openClient, printJson } from "../
 import { outputColours } from "../colours.ts";
 import { followToEnd } from "../follow-outcome.ts";
 import { JobLines } from "../job-lines.ts";
-import { JobLog } from "../job-log.ts";
+import { readJobLog } from "../job-log.ts";
 import type { RestClient } from "../rest-client.ts";
 import type { RestJob } from "../rest-types.ts";
 import { type FoundRun, findRun, newestRun } from "../run-lookup.ts";
@@ -61,7 +61,7 @@ async function printLogs(
   lines.announce(jobs.map(({ name }) => name));
   const rows: { job: string; text: string }[] = [];
   for (const job of jobs) {
-    for await (const text of new JobLog(client, `${actions}/jobs/${job.id}`).newRows(undefined)) {
+    for await (const text of readJobLog(client, `${actions}/jobs/${job.id}`)) {
       if (options.json) rows.push({ job: job.name, text });
       else if (options.raw) context.stdout.write(`${context.stdout.isTTY ? plainText(text) : text}\n`);
       else lines.row(job.name, text);
