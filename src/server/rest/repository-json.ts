@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Repository } from "../domain/account.ts";
 import { timeText } from "./time-text.ts";
 
-/** A repository: Gitea's Repository in what applies here. `origin_url` is where the mirror comes from. */
+/** A repository: Gitea's Repository in what applies here. */
 export const repositoryShape = z.object({
   id: z.number(),
   name: z.string(),
@@ -12,9 +12,10 @@ export const repositoryShape = z.object({
   mirror: z.boolean(),
   default_branch: z.string(),
   html_url: z.string(),
-  /** Where this server serves the mirror. */
+  /** Where the repository comes from, as it was given; never with a credential. */
   clone_url: z.string(),
-  origin_url: z.string(),
+  /** Where this server serves its mirror. */
+  mirror_url: z.string(),
   created_at: z.string(),
 });
 
@@ -31,8 +32,8 @@ export function repositoryJson(repository: Repository, publicUrl: string): z.inf
     mirror: true,
     default_branch: defaultBranch,
     html_url: `${publicUrl}/${fullName}`,
-    clone_url: `${publicUrl}/${fullName}.git`,
-    origin_url: cloneUrl,
+    clone_url: cloneUrl,
+    mirror_url: `${publicUrl}/${fullName}.git`,
     created_at: timeText(createdAt),
   };
 }

@@ -17,6 +17,7 @@ const newRunner = z.strictObject({
 });
 
 const runnerPatch = z.strictObject({
+  name: z.string().min(1).max(255).optional(),
   disabled: z.boolean().optional(),
   description: z.string().max(1024).optional(),
   labels: z.array(z.string()).optional(),
@@ -126,11 +127,12 @@ function changeRoutes(app: RestApp, deps: RestDeps, place: Place): void {
     },
     async (request) => {
       const scope = await place.open(deps, request, "owner");
-      const { disabled, description, labels } = request.body;
-      if (disabled === undefined && description === undefined && labels === undefined) {
-        throw new AppError("invalid", "the body changes nothing; give disabled, description or labels");
+      const { name, disabled, description, labels } = request.body;
+      if (Object.keys(request.body).length === 0) {
+        throw new AppError("invalid", "the body changes nothing; give disabled, name, description or labels");
       }
       const patch = {
+        ...(name === undefined ? {} : { name }),
         ...(disabled === undefined ? {} : { disabled }),
         ...(description === undefined ? {} : { description }),
         ...(labels === undefined ? {} : { labels }),

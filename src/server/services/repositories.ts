@@ -28,7 +28,7 @@ export interface RepositoriesDeps {
   /** Cancels jobs that run. */
   readonly cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
   /** The rows of these runners are gone. */
-  readonly runnersDeleted: (runnerIds: readonly number[]) => void;
+  readonly runnersDeleted: (runnerIds: readonly number[]) => Promise<void>;
 }
 
 /** Repositories whose workflows run here. */
@@ -42,6 +42,11 @@ export class Repositories {
   /** A repository by its names, whatever the case, or undefined. */
   find(ownerName: string, name: string): Promise<Repository | undefined> {
     return this.#deps.store.read.repositories.find(ownerName, name);
+  }
+
+  /** A repository by its id, or undefined. */
+  byId(id: number): Promise<Repository | undefined> {
+    return this.#deps.store.read.repositories.get(id);
   }
 
   /** Repositories: all, those of some owners, or one. */
@@ -127,7 +132,7 @@ export class Repositories {
       await audit(tx, clock.now(), actor, { action: "repository.delete", target: `repository:${repository.id}`, detail });
       return deleted;
     });
-    runnersDeleted(runnerIds);
+    await runnersDeleted(runnerIds);
     await mirrors.remove(repository.id);
   }
 }

@@ -43,6 +43,11 @@ export class RunLogs {
     }
   }
 
+  /** Whether the runner has said that no more rows follow. */
+  finished(taskId: number): Promise<boolean> {
+    return this.#store.logs.finished(taskId);
+  }
+
   /** Number of rows that are stored now. */
   length(taskId: number): Promise<number> {
     return this.#store.logs.length(taskId);

@@ -5,6 +5,7 @@ import type { Runner } from "../domain/runner.ts";
 import { GLOBAL_SCOPE, type Scope } from "../domain/scope.ts";
 import type { Page, PageRequest, Store } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
+import type { EditRunner, RunnerPatch } from "./edit-runner.ts";
 import type { Presence } from "./presence.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
@@ -20,13 +21,6 @@ export interface RunnerView {
   readonly busy: boolean;
 }
 
-/** What can be changed of a runner. */
-export interface RunnerPatch {
-  readonly disabled?: boolean;
-  readonly description?: string;
-  readonly labels?: readonly string[];
-}
-
 /** What the service needs around it. */
 export interface RunnerAdminDeps {
   readonly store: Store;
@@ -35,10 +29,7 @@ export interface RunnerAdminDeps {
   readonly hasher: TokenHasher;
   readonly identity: RunnerIdentity;
   readonly presence: Presence;
-  /** The row of a runner changed: parked polls look at it anew. */
-  readonly runnerChanged: (runnerId: number) => void;
-  /** The row of a runner is gone: its tasks have to end. */
-  readonly runnerDeleted: (runner: Runner) => Promise<void>;
+  readonly editRunner: EditRunner;
 }
 
 /** Lists and administers runners. */
@@ -114,37 +105,14 @@ export class RunnerAdmin {
 
   /** Changes a runner. A disabled one takes no new tasks and finishes those it has. */
   async update(scope: Scope, id: number, patch: RunnerPatch, actor: Actor): Promise<RunnerView> {
-    const { store, clock, identity, runnerChanged } = this.#deps;
     await this.#find(scope, id);
-    const change = {
-      ...(patch.disabled === undefined ? {} : { disabled: patch.disabled }),
-      ...(patch.description === undefined ? {} : { description: truncated(patch.description, 1024) }),
-      ...(patch.labels === undefined ? {} : { labels: checkedLabels(patch.labels) }),
-    };
-    const runner = await store.write(async (tx) => {
-      if (!(await tx.runners.update(id, change))) throw missing(id);
-      const target = `runner:${id}`;
-      await audit(tx, clock.now(), actor, { action: "runner.update", target, detail: { fields: Object.keys(change) } });
-      return await tx.runners.get(id);
-    });
-    if (runner === undefined) throw missing(id);
-    identity.refresh(runner);
-    runnerChanged(id);
-    return await this.#view(runner);
+    return await this.#view(await this.#deps.editRunner.update(id, patch, actor));
   }
 
   /** Deletes a runner; what it runs ends. */
   async delete(scope: Scope, id: number, actor: Actor): Promise<void> {
-    const { store, clock, identity, runnerChanged, runnerDeleted } = this.#deps;
-    const runner = await this.#find(scope, id);
-    await store.write(async (tx) => {
-      const now = clock.now();
-      if (!(await tx.runners.delete(id, now))) throw missing(id);
-      await audit(tx, now, actor, { action: "runner.delete", target: `runner:${id}`, detail: { name: runner.name } });
-    });
-    identity.forget(id);
-    runnerChanged(id);
-    await runnerDeleted(runner);
+    await this.#find(scope, id);
+    await this.#deps.editRunner.delete(id, actor);
   }
 
   async #find(scope: Scope, id: number): Promise<Runner> {

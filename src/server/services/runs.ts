@@ -82,6 +82,18 @@ export class Runs {
     return (await this.#deps.store.read.runs.get(run.id)) ?? run;
   }
 
+  /** Deletes a run that has ended, with its jobs and logs. @throws AppError conflict while it runs */
+  async delete(run: Run, actor: Actor): Promise<void> {
+    await this.#deps.store.write(async (tx) => {
+      const locked = await tx.runs.lock(run.id);
+      if (locked === undefined) throw new AppError("not_found", `there is no run ${run.id} any more`);
+      if (!isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
+      await tx.runs.delete(run.id);
+      await audit(tx, this.#deps.clock.now(), actor, { action: "run.delete", target: `run:${run.id}` });
+    });
+    this.#deps.definitions.forget(run.id);
+  }
+
   async #reset(tx: WriteTables, run: Run, which: "all" | "failed", now: number): Promise<JobGraphChange> {
     const repository = await tx.repositories.get(run.repositoryId);
     if (repository === undefined) throw new AppError("not_found", `the repository of run ${run.id} is gone`);

@@ -1,0 +1,74 @@
+import { PassThrough } from "node:stream";
+import type { FastifyReply } from "fastify";
+import type { Clock } from "../../lib/clock.ts";
+import { toAppError } from "../../lib/errors.ts";
+import type { JsonValue } from "../../lib/json.ts";
+
+/** One server-sent event. */
+export interface StreamEvent {
+  readonly event: string;
+  /** Sent back by the client as `Last-Event-ID` when it connects again. */
+  readonly id?: string;
+  readonly data: JsonValue;
+}
+
+/** A comment so often keeps proxies from closing the connection, and finds out that the client is gone. */
+const KEEP_ALIVE_MS = 15_000;
+
+/**
+ * Answers with server-sent events until the source ends, the caller leaves or `closing` aborts. An error of the source
+ * is sent as the event `error`; the client connects again after other ends by itself.
+ */
+export async function sendEvents(
+  reply: FastifyReply,
+  events: (signal: AbortSignal) => AsyncIterable<StreamEvent>,
+  options: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<FastifyReply> {
+  const { clock, signal } = options;
+  const body = new PassThrough();
+  reply
+    .code(200)
+    .header("content-type", "text/event-stream; charset=utf-8")
+    .header("cache-control", "no-cache, no-transform")
+    // nginx holds answers back otherwise.
+    .header("x-accel-buffering", "no")
+    .serializer((payload: unknown) => payload as string)
+    .send(body);
+  const finished = new AbortController();
+  const ends = AbortSignal.any([signal, finished.signal]);
+  const beat = keepAlive(body, clock, ends);
+  try {
+    body.write(": connected\n\n");
+    for await (const event of events(ends)) {
+      if (!body.write(eventText(event))) await drained(body, ends);
+    }
+  } catch (error) {
+    if (!ends.aborted) body.write(eventText({ event: "error", data: { message: toAppError(error).message } }));
+  } finally {
+    finished.abort();
+    await beat;
+    body.end();
+  }
+  return reply;
+}
+
+/** An event as it stands on the wire. */
+export function eventText({ event, id, data }: StreamEvent): string {
+  return `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+}
+
+async function keepAlive(body: PassThrough, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(KEEP_ALIVE_MS, { signal }).catch(() => undefined);
+    if (!signal.aborted) body.write(": alive\n\n");
+  }
+}
+
+/** Waits until the client has taken what was written, so that a slow one does not fill the memory. */
+async function drained(body: PassThrough, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  body.once("drain", resolve);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  signal.throwIfAborted();
+}
