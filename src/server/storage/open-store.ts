@@ -57,7 +57,7 @@ async function openEmbedded({ dataDir, clock, logger }: StoreOptions, resources:
   const dataSource = own(resources, await openSqlite(dataDir, "writer"));
   await migrate(dataSource);
   const readSource = own(resources, await openSqlite(dataDir, "reader"));
-  const logs = resources.use(await EmbeddedLogStore.open(dataDir));
+  const logs = resources.use(new EmbeddedLogStore(dataDir));
   const scope = new TransactionScope();
   const writer = resources.use(new SqliteWriter(dataSource, scope, clock, () => orphans.sweep()));
   const session = new Session(readSource.manager, "sqlite", clock, () => scope.refuse("store.read"));

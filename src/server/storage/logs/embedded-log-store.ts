@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { LogRow, LogStore } from "../log-store.ts";
 import { ChangeListeners } from "./change-listeners.ts";
+import { prepareLogFile } from "./log-file.ts";
 import { LogThread } from "./log-thread.ts";
 import { toSegments } from "./segment-codec.ts";
 
@@ -16,20 +17,13 @@ export class EmbeddedLogStore implements LogStore, AsyncDisposable {
   readonly #reader: LogThread;
   readonly #listeners = new ChangeListeners();
 
-  private constructor(writer: LogThread, reader: LogThread) {
-    this.#writer = writer;
-    this.#reader = reader;
-  }
-
   /** Opens or creates the file. @throws AppError unavailable when it cannot be opened */
-  static async open(dataDir: string): Promise<EmbeddedLogStore> {
+  constructor(dataDir: string) {
     const path = join(dataDir, "logs.db");
-    await using opened = new AsyncDisposableStack();
-    // The writer first: it makes the tables.
-    const writer = opened.use(await LogThread.start({ path, role: "writer" }));
-    const reader = opened.use(await LogThread.start({ path, role: "reader" }));
-    opened.move();
-    return new EmbeddedLogStore(writer, reader);
+    const unfinished = prepareLogFile(path);
+    this.#writer = new LogThread({ path, role: "writer" });
+    this.#reader = new LogThread({ path, role: "reader" });
+    if (unfinished) this.#writer.start();
   }
 
   length(taskId: number): Promise<number> {

@@ -8,73 +8,87 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+interface Running {
+  readonly worker: Worker;
+  readonly pending: Map<number, Pending>;
+  readonly exited: Promise<void>;
+}
+
 /** The worker file beside this one: `.ts` when run from source, `.js` when built. */
 const WORKER_FILE = new URL(import.meta.url.endsWith(".ts") ? "./log-worker.ts" : "./log-worker.js", import.meta.url);
 
-/** A worker thread with a connection of its own to `logs.db`; calls are answered in any order. */
+/**
+ * A worker thread with a connection of its own to `logs.db`. The first call starts it; when it breaks, its open calls
+ * fail as `unavailable` and the next call starts it anew.
+ */
 export class LogThread implements AsyncDisposable {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  readonly #exited: Promise<void>;
+  readonly #options: LogThreadOptions;
+  #running: Running | undefined;
   #lastId = 0;
-  #ended: AppError | undefined;
+  #closed: boolean = false;
 
-  private constructor(worker: Worker) {
-    this.#worker = worker;
-    this.#exited = new Promise((resolve) => worker.once("exit", () => resolve()));
-    worker.on("message", (replies: readonly LogReply[]) => {
-      for (const reply of replies) this.#settle(reply);
-    });
-    worker.on("error", (error) =>
-      this.#end(new AppError("unavailable", "the log thread broke; restart the server", error)),
-    );
-    worker.on("exit", () => this.#end(new AppError("unavailable", "the log store is closed; the server is stopping")));
+  constructor(options: LogThreadOptions) {
+    this.#options = options;
   }
 
-  /** Starts the thread and waits until its file is open. @throws AppError unavailable when it cannot be opened */
-  static async start(options: LogThreadOptions): Promise<LogThread> {
-    const worker = new Worker(WORKER_FILE, { workerData: options, name: `log ${options.role}` });
-    await new Promise<void>((resolve, reject) => {
-      worker.once("message", () => resolve());
-      worker.once("error", (error) => {
-        reject(new AppError("unavailable", `${options.path} cannot be opened; check its permissions and disk`, error));
-      });
-    });
-    worker.removeAllListeners("error");
-    return new LogThread(worker);
+  /** Asks for something. @throws AppError unavailable when the thread breaks or is closed, or the disk is full */
+  call<Kind extends keyof LogCalls>(kind: Kind, ask: LogCalls[Kind]["ask"]): Promise<LogCalls[Kind]["answer"]> {
+    if (this.#closed) {
+      return Promise.reject(new AppError("unavailable", "the log store is closed; the server is stopping"));
+    }
+    this.start();
+    return this.#post(kind, ask);
   }
 
-  /** Asks for something; buffers in `transfer` move to the thread and are empty here afterwards. */
-  call<Kind extends keyof LogCalls>(
-    kind: Kind,
-    ask: LogCalls[Kind]["ask"],
-    transfer: readonly ArrayBuffer[] = [],
-  ): Promise<LogCalls[Kind]["answer"]> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, kind, ...ask }, [...transfer]);
-    });
+  /** Starts the thread unless it runs. */
+  start(): void {
+    this.#running ??= this.#spawn();
   }
 
   /** Lets the thread finish what it was asked for, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended === undefined) await this.call("close", {}).catch(() => undefined);
-    await this.#exited;
+    this.#closed = true;
+    const running = this.#running;
+    if (running === undefined) return;
+    await this.#post("close", {}).catch(() => undefined);
+    await running.exited;
   }
 
-  #settle(reply: LogReply): void {
-    const pending = this.#pending.get(reply.id);
-    this.#pending.delete(reply.id);
-    if (pending === undefined) return;
-    if ("error" in reply) pending.reject(databaseError(Object.assign(new Error(reply.error), { code: reply.code })));
-    else pending.resolve(reply.value as never);
+  #post<Kind extends keyof LogCalls>(kind: Kind, ask: LogCalls[Kind]["ask"]): Promise<LogCalls[Kind]["answer"]> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#running?.pending.set(id, { resolve, reject });
+      this.#running?.worker.postMessage({ id, kind, ...ask });
+    });
   }
 
-  #end(why: AppError): void {
-    this.#ended ??= why;
-    for (const { reject } of this.#pending.values()) reject(this.#ended);
-    this.#pending.clear();
+  #spawn(): Running {
+    const worker = new Worker(WORKER_FILE, { workerData: this.#options, name: `log ${this.#options.role}` });
+    const pending = new Map<number, Pending>();
+    const end = (cause?: Error): void => {
+      if (this.#running?.worker === worker) this.#running = undefined;
+      const error = new AppError("unavailable", "the log thread ended; its next call starts it anew", cause);
+      for (const { reject } of pending.values()) reject(error);
+      pending.clear();
+    };
+    worker.on("message", (replies: readonly LogReply[]) => {
+      for (const reply of replies) settle(pending, reply);
+    });
+    worker.on("error", end);
+    const exited = new Promise<void>((resolve) => {
+      worker.once("exit", () => {
+        end();
+        resolve();
+      });
+    });
+    return { worker, pending, exited };
   }
+}
+
+function settle(pending: Map<number, Pending>, reply: LogReply): void {
+  const waiting = pending.get(reply.id);
+  pending.delete(reply.id);
+  if (waiting === undefined) return;
+  if ("error" in reply) waiting.reject(databaseError(Object.assign(new Error(reply.error), { code: reply.code })));
+  else waiting.resolve(reply.value as never);
 }

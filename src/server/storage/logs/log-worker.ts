@@ -13,7 +13,7 @@ const CHECKPOINT_PAGES = 4000;
 if (parentPort === null) throw new Error("log-worker.ts runs as a worker thread only");
 start(parentPort, workerData as LogThreadOptions);
 
-/** Opens the file, says so by an empty list of replies, and serves requests until `close`. */
+/** Opens the file and serves requests until `close`. */
 function start(port: MessagePort, { path, role }: LogThreadOptions): void {
   const db = new sqliteDriver(path, { timeout: 5_000 });
   if (role === "writer") {
@@ -36,7 +36,6 @@ function start(port: MessagePort, { path, role }: LogThreadOptions): void {
       () => db.close(),
     );
   }
-  port.postMessage([]);
 }
 
 /**

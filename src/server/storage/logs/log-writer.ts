@@ -6,17 +6,6 @@ import { decodeRows, encodeRows, pack, type Segment } from "./segment-codec.ts";
 /** Logs whose length is kept in memory. */
 const CACHED_LOGS = 10_000;
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS log (
-    task_id INTEGER PRIMARY KEY, finished INTEGER NOT NULL, compacted INTEGER NOT NULL
-  );
-  CREATE INDEX IF NOT EXISTS ix_log_compacted ON log (compacted);
-  CREATE TABLE IF NOT EXISTS log_segment (
-    task_id INTEGER NOT NULL, first_row INTEGER NOT NULL, row_count INTEGER NOT NULL, data BLOB NOT NULL,
-    PRIMARY KEY (task_id, first_row)
-  );
-`;
-
 interface LogState {
   length: number;
   finished: boolean;
@@ -35,7 +24,6 @@ export class LogWriter {
 
   constructor(db: SqliteConnection) {
     this.#db = db;
-    db.exec(SCHEMA);
     this.#compactor = new LogCompactor(db);
     this.#insertSegment = db.prepare(
       "INSERT INTO log_segment (task_id, first_row, row_count, data) VALUES (?, ?, ?, ?)",
