@@ -10,7 +10,7 @@ const GRACE_MS = 15_000;
 
 /**
  * Gives a test run a mark in the environment and a temporary directory of its own. At the end the run fails when a
- * process with the mark or a file in the directory is left; both are then removed.
+ * process with the mark or a file in the directory is left; those are then removed.
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const run = { id: randomUUID(), directory: await realpath(await mkdtemp(join(tmpdir(), "act-runner-test-"))) };
@@ -22,7 +22,7 @@ export default async function setup(): Promise<() => Promise<void>> {
     else process.env["TMPDIR"] = before;
     delete process.env[TEST_RUN_VARIABLE];
     const left = await afterGrace(run);
-    for (const { pid } of left.processes) tryKill(pid);
+    for (const { pid, marked } of left.processes) if (marked) tryKill(pid);
     await rm(run.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     if (left.processes.length + left.files.length > 0) {
       const lines = [...left.processes.map(({ pid, command }) => `process ${pid}: ${command}`), ...left.files];

@@ -15,6 +15,8 @@ export interface LeakedProcess {
   readonly pid: number;
   /** Its command line, without arguments that are long. */
   readonly command: string;
+  /** It carries the run's mark, so it was started by a test for certain; a shell may just stand in the directory. */
+  readonly marked: boolean;
 }
 
 /**
@@ -31,10 +33,10 @@ export async function leakedProcesses(
     names
       .filter((name) => /^\d+$/.test(name) && Number(name) !== testProgram)
       .map(async (name): Promise<LeakedProcess | undefined> => {
-        const mark = `${TEST_RUN_VARIABLE}=${run.id}`;
         const environment = await readFile(`/proc/${name}/environ`, "latin1").catch(() => "");
+        const marked = environment.split("\0").includes(`${TEST_RUN_VARIABLE}=${run.id}`);
         const directory = await readlink(`/proc/${name}/cwd`).catch(() => "");
-        if (!environment.split("\0").includes(mark) && !`${directory}/`.startsWith(`${run.directory}/`)) return;
+        if (!marked && !`${directory}/`.startsWith(`${run.directory}/`)) return;
         const [stat, command] = await Promise.all([
           readFile(`/proc/${name}/stat`, "latin1").catch(() => ""),
           readFile(`/proc/${name}/cmdline`, "utf8").catch(() => ""),
@@ -43,7 +45,7 @@ export async function leakedProcesses(
         const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
         if (stat === "" || state === "Z") return;
         if (Number(parent) === testProgram && VITEST_OWN.test(command)) return;
-        return { pid: Number(name), command: command.replaceAll("\0", " ").trim().slice(0, 200) };
+        return { pid: Number(name), command: command.replaceAll("\0", " ").trim().slice(0, 200), marked };
       }),
   );
   return found.filter((process) => process !== undefined);
