@@ -10,5 +10,5 @@ export async function chosenScope(client: RestClient, options: ScopeOptions, con
   if (chosen !== undefined) return chosen;
   const here = await repositoryHere(client, context);
   if (here !== undefined) return `${repositoryPath(here)}/actions`;
-  throw new UsageError("no scope is given: add -R owner/name, --owner NAME, --user or --global");
+  throw new UsageError("no scope is given: add -R owner/name, --owner NAME or --user");
 }

@@ -9,13 +9,13 @@ export interface ScopeOptions {
   readonly global?: boolean | undefined;
 }
 
-/** Adds `--repo`, `--owner`, `--user` and `--global`; at most one may be given. */
-export function addScopeOptions(command: Command): Command {
-  return command
+/** Adds `--repo`, `--owner`, `--user` and, where the server itself has such things, `--global`; at most one may be given. */
+export function addScopeOptions(command: Command, options: { readonly global: boolean }): Command {
+  command
     .addOption(new Option("-R, --repo <owner/name>", "of a repository").conflicts(["owner", "user", "global"]))
     .addOption(new Option("--owner <name>", "of an organisation or user").conflicts(["user", "global"]))
-    .addOption(new Option("--user", "of the token's own account").conflicts(["global"]))
-    .addOption(new Option("--global", "of the whole server"));
+    .addOption(new Option("--user", "of the token's own account").conflicts(["global"]));
+  return options.global ? command.addOption(new Option("--global", "of the whole server")) : command;
 }
 
 /** Path below `/api/v1` that ends in `/actions`, for the scope that the flags choose; undefined where they choose none. */

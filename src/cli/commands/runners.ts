@@ -29,7 +29,9 @@ export function defineRunners(context: CliContext): Command {
 }
 
 function listCommand(context: CliContext): Command {
-  const command = addClientOptions(addScopeOptions(new Command("list").description("runners of a scope, or all")));
+  const command = addClientOptions(
+    addScopeOptions(new Command("list").description("runners of a scope, or all"), { global: true }),
+  );
   return command.action(async (options: Options) => {
     const client = await openClient(context, options);
     const runners = await client.list<RestRunner>(`${await scopeOf(client, options)}/runners`, "runners");
@@ -40,7 +42,7 @@ function listCommand(context: CliContext): Command {
 
 function runnerCommand(name: string, description: string): Command {
   const command = new Command(name).description(description).argument("<runner>", "id of the runner", wholeNumber(1));
-  return addClientOptions(addScopeOptions(command));
+  return addClientOptions(addScopeOptions(command, { global: true }));
 }
 
 function showCommand(context: CliContext): Command {

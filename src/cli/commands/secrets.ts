@@ -23,10 +23,15 @@ export function defineSecrets(context: CliContext): Command {
 }
 
 function listCommand(context: CliContext): Command {
-  const command = addClientOptions(addScopeOptions(new Command("list").description("names of the secrets of a scope")));
+  const command = addClientOptions(
+    addScopeOptions(new Command("list").description("names of the secrets of a scope"), { global: false }),
+  );
   return command.action(async (options: ClientOptions & ScopeOptions) => {
     const client = await openClient(context, options);
-    const secrets = await client.list<RestSecret>(`${await chosenScope(client, options, context)}/secrets`, undefined);
+    const secrets = await client.request<readonly RestSecret[]>(
+      "GET",
+      `${await chosenScope(client, options, context)}/secrets`,
+    );
     if (options.json) return printJson(context.stdout, secrets);
     const columns = [
       { heading: "NAME", text: (secret: RestSecret) => secret.name },
@@ -42,7 +47,7 @@ function setCommand(context: CliContext): Command {
     .description("make or replace a secret")
     .argument("<name>", "name of the secret")
     .option("--description <text>", "what it is for");
-  addClientOptions(addValueOptions(addScopeOptions(command)));
+  addClientOptions(addValueOptions(addScopeOptions(command, { global: false })));
   return command.action(async (name: string, options: SetOptions) => {
     const client = await openClient(context, options);
     const scope = await chosenScope(client, options, context);
@@ -56,7 +61,7 @@ type SetOptions = ClientOptions & ScopeOptions & ValueOptions & { description?: 
 
 function deleteCommand(context: CliContext): Command {
   const command = new Command("delete").description("delete a secret").argument("<name>", "name of the secret");
-  return addClientOptions(addScopeOptions(command)).action(
+  return addClientOptions(addScopeOptions(command, { global: false })).action(
     async (name: string, options: ClientOptions & ScopeOptions) => {
       const client = await openClient(context, options);
       await client.request(

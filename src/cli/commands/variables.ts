@@ -27,12 +27,14 @@ export function defineVariables(context: CliContext): Command {
 type Options = ClientOptions & ScopeOptions;
 
 function listCommand(context: CliContext): Command {
-  const command = addClientOptions(addScopeOptions(new Command("list").description("variables of a scope")));
+  const command = addClientOptions(
+    addScopeOptions(new Command("list").description("variables of a scope"), { global: false }),
+  );
   return command.action(async (options: Options) => {
     const client = await openClient(context, options);
-    const variables = await client.list<RestVariable>(
+    const variables = await client.request<readonly RestVariable[]>(
+      "GET",
       `${await chosenScope(client, options, context)}/variables`,
-      undefined,
     );
     if (options.json) return printJson(context.stdout, variables);
     const columns = [
@@ -47,19 +49,21 @@ function getCommand(context: CliContext): Command {
   const command = new Command("get")
     .description("print the value of a variable")
     .argument("<name>", "name of the variable");
-  return addClientOptions(addScopeOptions(command)).action(async (name: string, options: Options) => {
-    const client = await openClient(context, options);
-    const variable = await client.request<RestVariable>("GET", await variablePath(client, name, options, context));
-    if (options.json) printJson(context.stdout, variable);
-    else context.stdout.write(`${variable.data}\n`);
-  });
+  return addClientOptions(addScopeOptions(command, { global: false })).action(
+    async (name: string, options: Options) => {
+      const client = await openClient(context, options);
+      const variable = await client.request<RestVariable>("GET", await variablePath(client, name, options, context));
+      if (options.json) printJson(context.stdout, variable);
+      else context.stdout.write(`${variable.data}\n`);
+    },
+  );
 }
 
 function setCommand(context: CliContext): Command {
   const command = new Command("set")
     .description("make or change a variable")
     .argument("<name>", "name of the variable");
-  addClientOptions(addValueOptions(addScopeOptions(command)));
+  addClientOptions(addValueOptions(addScopeOptions(command, { global: false })));
   return command.action(async (name: string, options: Options & ValueOptions) => {
     const client = await openClient(context, options);
     const path = await variablePath(client, name, options, context);
@@ -76,11 +80,13 @@ function setCommand(context: CliContext): Command {
 
 function deleteCommand(context: CliContext): Command {
   const command = new Command("delete").description("delete a variable").argument("<name>", "name of the variable");
-  return addClientOptions(addScopeOptions(command)).action(async (name: string, options: Options) => {
-    const client = await openClient(context, options);
-    await client.request("DELETE", await variablePath(client, name, options, context));
-    if (!options.json) context.stdout.write(`Variable ${name} is deleted\n`);
-  });
+  return addClientOptions(addScopeOptions(command, { global: false })).action(
+    async (name: string, options: Options) => {
+      const client = await openClient(context, options);
+      await client.request("DELETE", await variablePath(client, name, options, context));
+      if (!options.json) context.stdout.write(`Variable ${name} is deleted\n`);
+    },
+  );
 }
 
 async function variablePath(client: RestClient, name: string, options: Options, context: CliContext): Promise<string> {
