@@ -55,7 +55,7 @@ export class AppendLog {
       return;
     }
     if (open.task.runnerId !== runnerId) throw unknownTask(taskId);
-    if (open.task.acknowledgedAt === null) await this.#changes.change(taskId, { type: "report", result: null }, null);
+    if (open.task.acknowledgedAt === null) await this.#changes.change(taskId, { type: "acknowledged" }, null);
     this.#openTasks.heartbeat(open);
   }
 

@@ -94,7 +94,7 @@ export class AssignTask {
   /** The answer with this task never left the server: the job goes to another runner at once. */
   async giveBack(taskId: number): Promise<void> {
     this.#log.info({ task: taskId }, "the runner went away before it was answered; the job waits again");
-    await this.#changes.change(taskId, { type: "not-acknowledged" }, null);
+    await this.#changes.change(taskId, { type: "expired", cause: "not_acknowledged" }, null);
   }
 
   /** A repeated key takes over from the earlier call: that one ends, and what it was given is given again. */

@@ -5,6 +5,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { JobGraph } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import type { TaskChange, TaskChanges } from "./task-changes.ts";
+import { writeJob } from "./write-job.ts";
 
 /** Word of runners that wind down after a cancel and report the end themselves; as in protocol/headers.ts. */
 const CANCELLING = "cancelling";
@@ -61,18 +62,24 @@ export class CancelJobs {
     if (task === undefined) return await this.#endIdle(tx, job, cause);
     const runner = await tx.runners.get(task.runnerId);
     const heardAt = this.#openTasks.get(task.id)?.heartbeatAt ?? task.heartbeatAt;
-    const graceful =
-      job.status === "running" &&
-      runner?.capabilities.includes(CANCELLING) === true &&
-      this.#clock.now() - heardAt <= SILENT_MS;
-    return { ...NOTHING, change: await this.#changes.write(tx, task, { type: "cancel", graceful, cause }, null) };
+    const graceful = runner?.capabilities.includes(CANCELLING) === true && this.#clock.now() - heardAt <= SILENT_MS;
+    const event =
+      job.status === "cancelling"
+        ? ({ type: "force-cancel" } as const)
+        : ({ type: "cancel-requested", graceful, cause: requestCause(cause) } as const);
+    return { ...NOTHING, change: await this.#changes.write(tx, task, event, null) };
   }
 
   async #endIdle(tx: WriteTables, job: Job, cause: Cause): Promise<Outcome> {
     const now = this.#clock.now();
-    await tx.jobs.update(job.id, [job.status], { status: "cancelled", cause, stoppedAt: now });
+    await writeJob(tx, job, { type: "ended", conclusion: "cancelled", cause, message: null }, now);
     return await this.#graph.jobFinished(tx, job.id, now);
   }
+}
+
+/** Fail-fast and concurrency groups are told apart from people. */
+function requestCause(cause: Cause): "cancelled" | "superseded" | "failed" {
+  return cause === "superseded" || cause === "failed" ? cause : "cancelled";
 }
 
 const NOTHING: Outcome = { ready: [], toCancel: [] };

@@ -2,6 +2,7 @@ import { AppError } from "../../lib/errors.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { WriteTables } from "../storage/store.ts";
 import { updateRunStatus } from "./run-status-update.ts";
+import { writeJob } from "./write-job.ts";
 
 /**
  * How an attempt to claim a job ended: the task was made; the job is not to be had any more (another runner has it,
@@ -59,8 +60,7 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
     },
     claim.tokenMac,
   );
-  const started = { status: "running", taskId: task.id, delivery, startedAt: now } as const;
-  if (!(await tx.jobs.update(jobId, ["waiting"], started))) {
+  if ((await writeJob(tx, job, { type: "claimed", taskId: task.id, delivery }, now)) === undefined) {
     throw new AppError("conflict", `job ${jobId} was claimed by another runner`);
   }
   if (run.status !== "running") await updateRunStatus(tx, run.id, now);

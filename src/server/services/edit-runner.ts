@@ -81,7 +81,7 @@ export class EditRunner {
       for (const { task } of [...this.#openTasks.ofRunner(runnerId)]) {
         this.#log.warn({ task: task.id, runner: runnerId }, "a task ends because its runner was deleted");
         const message = "the runner was deleted while it ran the job";
-        await this.#changes.change(task.id, { type: "given-up", cause: "runner_deleted" }, message);
+        await this.#changes.change(task.id, { type: "runner-deleted" }, message);
       }
     }
   }

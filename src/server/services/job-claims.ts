@@ -11,6 +11,7 @@ import type { OpenTasks } from "./open-tasks.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import type { PayloadDraft, TaskPayload, TaskPayloads } from "./task-payload.ts";
 import type { TokenHasher } from "./token-hasher.ts";
+import { writeJob } from "./write-job.ts";
 
 /** A task that was made just now, and what the runner gets. */
 export interface MadeTask {
@@ -102,10 +103,11 @@ export class JobClaims {
     const message = `the server could not prepare the job: ${failure.message}`;
     return await this.#store.write(async (tx) => {
       const now = this.#clock.now();
+      const found = await tx.jobs.get(jobId);
+      if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return NOTHING;
       const job = await tx.jobs.get(jobId);
-      if (job === undefined || (await tx.runs.lock(job.runId)) === undefined) return NOTHING;
-      const ended = { status: "failure", cause: "infrastructure", message, startedAt: now, stoppedAt: now } as const;
-      if (!(await tx.jobs.update(jobId, ["waiting"], ended))) return NOTHING;
+      const ended = { type: "ended", conclusion: "failure", cause: "infrastructure", message } as const;
+      if (job?.status !== "waiting" || (await writeJob(tx, job, ended, now)) === undefined) return NOTHING;
       return await this.#graph.jobFinished(tx, jobId, now);
     });
   }

@@ -72,10 +72,10 @@ export class LeaseKeeper {
     const { task } = open;
     this.#log.warn({ task: task.id, runner: task.runnerId, verdict }, "a task is taken from its runner");
     if (verdict === "not-acknowledged") {
-      await this.#changes.change(task.id, { type: "not-acknowledged" }, null);
+      await this.#changes.change(task.id, { type: "expired", cause: "not_acknowledged" }, null);
       return;
     }
     const message = "the runner did not report on the job for too long and counts as lost";
-    await this.#changes.change(task.id, { type: "given-up", cause: "runner_lost" }, message);
+    await this.#changes.change(task.id, { type: "expired", cause: "runner_lost" }, message);
   }
 }

@@ -1,3 +1,4 @@
+import { matches } from "../domain/labels.ts";
 import type { Scope } from "../domain/scope.ts";
 import { LazyHeap } from "./lazy-heap.ts";
 import { scopeKey } from "./scope-key.ts";
@@ -105,7 +106,7 @@ export class ParkedPolls {
   #bestOfScope(scope: string, runsOn: readonly string[]): Entry | undefined {
     let best: Entry | undefined;
     for (const profile of this.#profiles.get(scope)?.values() ?? []) {
-      if (!runsOn.every((label) => profile.labels.has(label))) continue;
+      if (!matches(runsOn, profile.labels)) continue;
       const first = profile.heap.peek();
       if (first !== undefined && (best === undefined || goesFirst(first, best))) best = first;
     }

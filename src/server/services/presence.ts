@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { Runner } from "../domain/runner.ts";
+import { type RunnerStatus, runnerStatus } from "../domain/runner-status.ts";
 import type { Store } from "../storage/store.ts";
 
 interface Stamp {
@@ -58,6 +59,11 @@ export class Presence implements AsyncDisposable {
     const lastOnline = Math.max(stamp.lastOnline, runner.lastOnline ?? 0);
     const lastActive = Math.max(stamp.lastActive ?? 0, runner.lastActive ?? 0);
     return { ...runner, lastOnline, lastActive: lastActive === 0 ? null : lastActive };
+  }
+
+  /** What the runner is doing. */
+  statusOf(runner: Runner): RunnerStatus {
+    return runnerStatus({ ...this.current(runner), now: this.#clock.now() });
   }
 
   /** When the runner last reported on a task, or null when that is longer ago than this process remembers. */

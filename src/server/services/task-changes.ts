@@ -3,13 +3,14 @@ import { errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { type Cause, isConclusion, type Job } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
+import { type TaskEvent, transition } from "../domain/task-transition.ts";
 import type { Store, WriteTables } from "../storage/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import { updateRunStatus } from "./run-status-update.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
-import { type TaskEvent, taskAfter } from "./task-events.ts";
+import { writeJob } from "./write-job.ts";
 
 /** How long a runner that was deleted after its one task may finish its reports. */
 const OWN_END_GRACE_MS = 60_000;
@@ -82,16 +83,18 @@ export class TaskChanges {
   /** Writes what an event makes of a task whose run is locked. An ignored event writes nothing. */
   async write(tx: WriteTables, task: Task, event: TaskEvent, message: string | null): Promise<TaskChange> {
     const now = this.#clock.now();
-    const after = taskAfter(task, event, now);
-    if (after === null) return { task, departed: null, ready: [], toCancel: [] };
+    const result = transition(task, event, now);
+    if (result.kind === "ignored") return unchanged(task);
+    const after = result.task;
     const { status, cause, acknowledgedAt, offeredAt, heartbeatAt, cancelSentAt, stoppedAt } = after;
     await tx.tasks.update(task.id, { status, cause, acknowledgedAt, offeredAt, heartbeatAt, cancelSentAt, stoppedAt });
     if (after.steps !== task.steps) await tx.tasks.saveSteps(task.id, after.steps);
     if (isConclusion(status)) return await this.#end(tx, after, message, now);
-    if (status === "cancelling" && task.status === "running") {
-      await tx.jobs.update(task.jobId, ["running"], { status: "cancelling", cause, message });
+    if (status === "cancelling" && task.status === "running" && cause !== null) {
+      const job = await tx.jobs.get(task.jobId);
+      if (job !== undefined) await writeJob(tx, job, { type: "cancelling", cause }, now);
     }
-    return { task: after, departed: null, ready: [], toCancel: [] };
+    return unchanged(after);
   }
 
   /** Acts on a change that is durable. */
@@ -119,11 +122,10 @@ export class TaskChanges {
     await tx.tasks.setToken(task.id, null);
     const job = await tx.jobs.get(task.jobId);
     const { status, cause } = task;
-    if (job === undefined || job.taskId !== task.id || !isConclusion(status))
-      return { task, departed: null, ready: [], toCancel: [] };
-    if (cause === "not_acknowledged") return { task, departed: null, ...(await this.#requeue(tx, job, now)) };
+    if (job === undefined || job.taskId !== task.id || !isConclusion(status) || cause === null) return unchanged(task);
+    if (cause === "not_acknowledged") return { ...unchanged(task), ...(await this.#requeue(tx, job, now)) };
     const outputs = await tx.tasks.outputs(task.id);
-    await tx.jobs.update(job.id, ["running", "cancelling"], { status, cause, message, outputs, stoppedAt: now });
+    await writeJob(tx, job, { type: "ended", conclusion: status, cause, message }, now, { outputs });
     const change = await this.#graph.jobFinished(tx, job.id, now);
     const runner = await tx.runners.get(task.runnerId);
     const departed = runner?.ephemeral === true && (await tx.runners.delete(runner.id, now)) ? runner.id : null;
@@ -132,16 +134,23 @@ export class TaskChanges {
 
   /** The job waits for another runner under the same attempt; it keeps its place in the line. */
   async #requeue(tx: WriteTables, job: Job, now: number): Promise<JobGraphChange> {
-    const patch = { status: "waiting", taskId: null, startedAt: null } as const;
-    if (!(await tx.jobs.update(job.id, ["running"], patch))) return { ready: [], toCancel: [] };
+    const requeued = await writeJob(tx, job, { type: "requeued" }, now);
+    if (requeued === undefined) return NO_CHANGE;
+    if (isConclusion(requeued.status)) return await this.#graph.jobFinished(tx, job.id, now);
     await tx.tasksVersions.bump(job);
     await updateRunStatus(tx, job.runId, now);
-    return { ready: [{ ...job, ...patch }], toCancel: [] };
+    return { ready: [requeued], toCancel: [] };
   }
 
   #background(failure: string, work: Promise<void>): void {
     work.catch((error: unknown) => this.#log.error({ error: errorText(error) }, failure));
   }
+}
+
+const NO_CHANGE: JobGraphChange = { ready: [], toCancel: [] };
+
+function unchanged(task: Task): TaskChange {
+  return { task, departed: null, ...NO_CHANGE };
 }
 
 /** Whether the runner ended the task by its own result. */

@@ -84,7 +84,10 @@ export class UpdateTask {
       const late = isConclusion(task.status);
       if (!late && Object.keys(outputs).length > 0) await tx.tasks.addOutputs(task.id, outputs);
       const steps = mergedSteps(task.steps, report.steps);
-      const reported = await this.#changes.write(tx, task, { type: "report", result: report.result, steps }, null);
+      const { result } = report;
+      const event =
+        result === null ? ({ type: "reported", steps } as const) : ({ type: "finished", result, steps } as const);
+      const reported = await this.#changes.write(tx, task, event, null);
       const sent =
         reported.task.status === "cancelling" && reported.task.cancelSentAt === null
           ? await this.#changes.write(tx, reported.task, { type: "cancel-sent" }, null)

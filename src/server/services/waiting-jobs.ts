@@ -1,3 +1,4 @@
+import { matches } from "../domain/labels.ts";
 import type { Job } from "../domain/run.ts";
 import { type Scope, scopeCovers } from "../domain/scope.ts";
 import { LazyHeap } from "./lazy-heap.ts";
@@ -80,7 +81,7 @@ export class WaitingJobs {
   take(runner: { readonly scope: Scope; readonly labels: ReadonlySet<string> }): WaitingJob | undefined {
     let best: Entry | undefined;
     for (const group of this.#groups.values()) {
-      if (!group.labels.every((label) => runner.labels.has(label))) continue;
+      if (!matches(group.labels, runner.labels)) continue;
       for (const bucket of bucketsOf(group, runner.scope)) {
         const first = bucket.heap.peek();
         if (first !== undefined && (best === undefined || goesFirst(first, best))) best = first;
