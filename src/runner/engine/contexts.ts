@@ -1,17 +1,26 @@
-import type { JsonValue } from "../../lib/json.ts";
 import type { EvaluationContext, ExprFunction } from "../../workflow/expressions/evaluation-context.ts";
 import { ExprObject, type ExprValue, fromJson } from "../../workflow/expressions/value.ts";
 import { needsContext } from "../../workflow/needs-context.ts";
 import type { JobRequest } from "./job-request.ts";
 import type { JobState } from "./job-state.ts";
 
-/** What an expression of a running job may read besides the request and the state. */
+/** Contexts that stay the same for the whole job; made once, since the event may be large. */
+export function fixedContexts(request: JobRequest): ReadonlyMap<string, ExprValue> {
+  return new Map<string, ExprValue>([
+    ["inputs", fromJson({ ...request.inputs })],
+    ["vars", texts(request.vars)],
+    ["secrets", texts(request.secrets)],
+    ["needs", needsContext(new Map([...request.needs].map(([id, outcome]) => [id, [outcome]])))],
+    ["matrix", fromJson({ ...request.matrix })],
+    ["strategy", fromJson({ ...request.strategy })],
+  ]);
+}
+
+/** What an expression at one place of a running job may read besides the fixed contexts. */
 export interface ContextPlace {
-  /** The complete `github` context of this place. */
-  readonly github: Readonly<Record<string, JsonValue>>;
-  /** The `runner` context. */
-  readonly runner: Readonly<Record<string, JsonValue>>;
-  /** The `env` context: the job's variables with the step's over them. */
+  readonly github: ExprObject;
+  readonly runner: ExprValue;
+  /** The job's variables with the step's over them. */
   readonly env: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
 }
@@ -20,17 +29,16 @@ export interface ContextPlace {
  * The contexts and status functions of a place in a job. `success()` and its kin look at the job's status as it is when
  * they are called, so that a condition evaluated again after a cancel sees the cancel.
  */
-export function evaluationContext(request: JobRequest, state: JobState, place: ContextPlace): EvaluationContext {
+export function evaluationContext(
+  fixed: ReadonlyMap<string, ExprValue>,
+  state: JobState,
+  place: ContextPlace,
+): EvaluationContext {
   return {
     contexts: new Map<string, ExprValue>([
-      ["github", fromJson({ ...place.github })],
-      ["inputs", fromJson({ ...request.inputs })],
-      ["vars", texts(request.vars)],
-      ["secrets", texts(request.secrets)],
-      ["needs", needsContext(new Map([...request.needs].map(([id, outcome]) => [id, [outcome]])))],
-      ["matrix", fromJson({ ...request.matrix })],
-      ["strategy", fromJson({ ...request.strategy })],
-      ["runner", fromJson({ ...place.runner })],
+      ...fixed,
+      ["github", place.github],
+      ["runner", place.runner],
       ["env", new ExprObject(place.env, { caseSensitive: place.platform !== "win32" })],
       ["job", new ExprObject([["status", state.status]])],
       ["steps", stepsContext(state)],

@@ -4,7 +4,8 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { EvaluationContext } from "../../workflow/expressions/evaluation-context.ts";
-import { evaluationContext } from "./contexts.ts";
+import { ExprObject, type ExprValue, fromJson } from "../../workflow/expressions/value.ts";
+import { evaluationContext, fixedContexts } from "./contexts.ts";
 import { defaultVariables, runnerContext } from "./default-variables.ts";
 import { tryEvaluate } from "./evaluate.ts";
 import { hashFiles } from "./hash-files.ts";
@@ -34,6 +35,9 @@ export class JobRun {
   /** The `github` context with the paths of this environment. */
   readonly github: Readonly<Record<string, JsonValue>>;
   readonly #runner: Readonly<Record<string, JsonValue>>;
+  readonly #fixed: ReadonlyMap<string, ExprValue>;
+  readonly #githubValue: ExprObject;
+  readonly #runnerValue: ExprValue;
 
   constructor(parts: JobRunParts) {
     const { request, environment, platform } = parts;
@@ -44,6 +48,9 @@ export class JobRun {
       workspace: environment.paths.workspace,
       event_path: this.join(environment.paths.temp, "_github_workflow", "event.json"),
     };
+    this.#fixed = fixedContexts(request);
+    this.#githubValue = new ExprObject(Object.entries(this.github).map(([key, value]) => [key, fromJson(value)]));
+    this.#runnerValue = fromJson({ ...this.#runner });
   }
 
   /** Joins path pieces as the job's platform does; an absolute piece starts anew. */
@@ -53,14 +60,10 @@ export class JobRun {
   }
 
   /** Contexts of a place. @param github what the place adds to the `github` context */
-  context(env: ReadonlyMap<string, string>, github: Readonly<Record<string, JsonValue>> = {}): EvaluationContext {
-    const { request, state, platform } = this.parts;
-    return evaluationContext(request, state, {
-      github: { ...this.github, ...github },
-      runner: this.#runner,
-      env,
-      platform,
-    });
+  context(env: ReadonlyMap<string, string>, github: Readonly<Record<string, string>> = {}): EvaluationContext {
+    const { state, platform } = this.parts;
+    const place = { github: this.#githubValue.with(Object.entries(github)), runner: this.#runnerValue, env, platform };
+    return evaluationContext(this.#fixed, state, place);
   }
 
   /** Evaluates with the files of the workspace at hand. */

@@ -4,12 +4,12 @@ import type { StageEnd, StageScope } from "./step-handler.ts";
 
 /** Runs a `run` step: the script goes to a file, the shell runs it in the working directory. */
 export async function runScript(scope: StageScope): Promise<StageEnd> {
-  const { step, environment } = scope;
+  const { step, environment, defaults } = scope;
   if (step.run === undefined) throw new AppError("internal", "a step without 'run' was handed to runScript");
   const script = await scope.text(step.run);
-  const shellName = step.shell === undefined ? undefined : (await scope.text(step.shell)).trim();
+  const shellName = defaults.shell === undefined ? undefined : (await scope.text(defaults.shell)).trim();
   const shell = shellName ? namedShell(shellName) : await defaultShell(scope);
-  const directory = step.workingDirectory === undefined ? "" : (await scope.text(step.workingDirectory)).trim();
+  const directory = defaults.workingDirectory === undefined ? "" : (await scope.text(defaults.workingDirectory)).trim();
   const cwd = directory === "" ? environment.paths.workspace : scope.join(environment.paths.workspace, directory);
   await writeHeader(scope, script, shell);
   const path = scope.join(environment.paths.temp, `${scope.ids.uuid()}${shell.extension}`);

@@ -2,7 +2,7 @@ import type { StepExit, StepSpec } from "../../executors/executor.ts";
 import { AppError } from "../../lib/errors.ts";
 import { evaluateMapping, evaluateText } from "../../workflow/evaluate-template.ts";
 import type { EvaluationContext } from "../../workflow/expressions/evaluation-context.ts";
-import type { MappingTemplate, Step, Template } from "../../workflow/model.ts";
+import type { MappingTemplate, RunDefaults, Step, Template } from "../../workflow/model.ts";
 import { type CommandEffect, CommandInterpreter } from "./command-interpreter.ts";
 import { FileCommands } from "./file-commands.ts";
 import type { JobRun } from "./job-run.ts";
@@ -90,6 +90,17 @@ export class ActiveStage implements StageScope {
 
   get local(): boolean {
     return this.#options.run.parts.request.localSource !== undefined;
+  }
+
+  get defaults(): RunDefaults {
+    const { job, workflow } = this.#options.run.parts.request;
+    const { shell, workingDirectory } = this.step;
+    return {
+      ...workflow.defaults,
+      ...job.defaults,
+      ...(shell === undefined ? {} : { shell }),
+      ...(workingDirectory === undefined ? {} : { workingDirectory }),
+    };
   }
 
   get saved(): Map<string, string> {

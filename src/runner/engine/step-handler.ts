@@ -1,7 +1,7 @@
 import type { JobEnvironment, StepExit, StepSpec } from "../../executors/executor.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { JsonValue } from "../../lib/json.ts";
-import type { MappingTemplate, Step, Template } from "../../workflow/model.ts";
+import type { MappingTemplate, RunDefaults, Step, Template } from "../../workflow/model.ts";
 import type { Outcome } from "./job-event.ts";
 
 /** The stages of a step: `pre` in "Set up job", `main` in its place, `post` after the last step, in reverse. */
@@ -30,6 +30,8 @@ export interface StageScope {
   readonly local: boolean;
   /** State of this step: kept from `pre` to `post`, exported to actions as STATE_…. */
   readonly saved: Map<string, string>;
+  /** `shell` and `working-directory` of the step: its own, else the job's, else the workflow's. */
+  readonly defaults: RunDefaults;
   /** Joins path pieces as the job sees them; an absolute piece starts anew. */
   join(...pieces: string[]): string;
   /** @throws AppError invalid when the expression is wrong */

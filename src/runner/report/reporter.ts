@@ -17,6 +17,9 @@ export interface ReporterOptions extends Omit<ReportParts, "mutex"> {
   readonly onServerResult: (result: Result) => void;
 }
 
+/** So many UTF-16 units take at most 63 KiB as UTF-8. */
+const MAX_ROW_LENGTH = 21_000;
+
 /**
  * Reports one task to the server. While the job runs nothing is lost when the server is away; a full buffer is the only
  * limit. `finish` sends the last row, then the result, each on its own deadline.
@@ -44,14 +47,35 @@ export class Reporter implements AsyncDisposable {
 
   /** Takes the job's events, secrets already replaced. */
   readonly emit: Emit = (event: JobEvent) => {
+    if (event.type === "line") return this.#takeLine(event);
     const urgent = this.#progress.apply(event, this.#spool.end);
     if (urgent) this.#state.notify();
     if (event.type === "output") this.#state.output(event.name, event.value);
-    if (event.type !== "line") return;
+  };
+
+  /** A long line becomes several rows: servers cut rows at 64 KiB. */
+  #takeLine(event: Extract<JobEvent, { type: "line" }>): void | Promise<void> {
+    const [first = "", ...more] = event.text.length <= MAX_ROW_LENGTH ? [event.text] : cutRow(event.text);
+    const pushed = this.#push({ ...event, text: first });
+    return more.length === 0
+      ? pushed
+      : this.#pushAll(
+          pushed,
+          more.map((text) => ({ ...event, text })),
+        );
+  }
+
+  async #pushAll(first: void | Promise<void>, rest: readonly Extract<JobEvent, { type: "line" }>[]): Promise<void> {
+    await first;
+    for (const event of rest) await this.#push(event);
+  }
+
+  #push(event: Extract<JobEvent, { type: "line" }>): void | Promise<void> {
+    this.#progress.apply(event, this.#spool.end);
     const pushed = this.#spool.push({ at: event.at, text: event.text });
     this.#log.notify();
     return pushed;
-  };
+  }
 
   /** Sends what is left and the result. Never rejects; does not take the job's signal. */
   async finish(): Promise<FlushEnd> {
@@ -77,4 +101,16 @@ export class Reporter implements AsyncDisposable {
     using _ = clock.timer(timing.giveUpMs, () => deadline.abort());
     return await work(deadline.signal);
   }
+}
+
+function cutRow(text: string): string[] {
+  const rows: string[] = [];
+  for (let from = 0; from < text.length; ) {
+    const last = text.charCodeAt(from + MAX_ROW_LENGTH - 1);
+    // a surrogate pair stays together
+    const to = from + MAX_ROW_LENGTH - (last >= 0xd800 && last <= 0xdbff ? 1 : 0);
+    rows.push(text.slice(from, to));
+    from = to;
+  }
+  return rows;
 }

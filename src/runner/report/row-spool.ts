@@ -70,9 +70,11 @@ export class RowSpool implements AsyncDisposable {
       return;
     }
     if (this.#cut) return;
-    const full = this.#written + this.#stagingBytes + bytes > this.#options.diskBytes;
-    this.#cut = full;
-    this.#staging.push(full ? { at: row.at, text: CUT_ROW } : row);
+    if (this.#written + this.#stagingBytes + bytes > this.#options.diskBytes) {
+      this.#addCut(row.at);
+      return;
+    }
+    this.#staging.push(row);
     this.#stagingBytes += bytes;
     this.#end += 1;
     if (this.#stagingBytes >= WRITE_CHUNK_BYTES) return this.#io.run(() => this.#flush());
@@ -119,9 +121,23 @@ export class RowSpool implements AsyncDisposable {
     this.#stagingBytes = 0;
     this.#rowsOnDisk += rows.length;
     const bytes = Buffer.from(rows.map((row) => `${JSON.stringify([row.at, row.text])}\n`).join(""));
-    this.#file ??= await open(this.#options.file, "w+", 0o600);
-    await this.#file.write(bytes, 0, bytes.length, this.#written);
-    this.#written += bytes.length;
+    try {
+      this.#file ??= await open(this.#options.file, "w+", 0o600);
+      await this.#file.write(bytes, 0, bytes.length, this.#written);
+      this.#written += bytes.length;
+    } catch {
+      // the disk is full or broken: what is in the memory stays there, and the log is cut
+      this.#rowsOnDisk -= rows.length;
+      this.#staging = [...rows, ...this.#staging];
+      this.#addCut(rows.at(-1)?.at ?? 0);
+    }
+  }
+
+  #addCut(at: number): void {
+    if (this.#cut) return;
+    this.#cut = true;
+    this.#staging.push({ at, text: CUT_ROW });
+    this.#end += 1;
   }
 
   /** Moves the oldest rows to the head: from the file, or straight from the staging when the file is used up. */

@@ -14,6 +14,7 @@ import {
   RunnerService,
   type Task,
   type TaskNeed,
+  TaskNeedSchema,
   TaskSchema,
   type TaskState,
   type UpdateLogRequest,
@@ -130,7 +131,7 @@ export class FakeGitea implements AsyncDisposable {
       secrets: { GITHUB_TOKEN: "task-token-5c1f", GITEA_TOKEN: "task-token-5c1f", ...script.secrets },
       vars: script.vars ?? {},
       needs: Object.fromEntries(
-        Object.entries(script.needs ?? {}).map(([name, need]) => [name, { $typeName: "runner.v1.TaskNeed", ...need }]),
+        Object.entries(script.needs ?? {}).map(([name, need]) => [name, create(TaskNeedSchema, need)]),
       ),
     });
     const record: FakeTask = {
