@@ -7,6 +7,8 @@ import { toConnectError } from "./errors.ts";
 import { pingService } from "./ping-service.ts";
 import { RunnerCalls } from "./runner-service.ts";
 
+/** Before a registration the caller is nobody. */
+const LARGEST_REGISTRATION = 1024 * 1024;
 const LARGEST_REQUEST = 16 * 1024 * 1024;
 /** Runners send all rows that are not acknowledged yet at once. */
 const LARGEST_LOG_REQUEST = 256 * 1024 * 1024;
@@ -34,7 +36,7 @@ export function runnerRoutes(deps: {
   const readMaxBytes = LARGEST_REQUEST;
   return (router) => {
     pingService(router);
-    router.rpc(method.register, (r, c) => answer(c, calls.register(r, c)), { readMaxBytes });
+    router.rpc(method.register, (r, c) => answer(c, calls.register(r, c)), { readMaxBytes: LARGEST_REGISTRATION });
     router.rpc(method.declare, (r, c) => answer(c, calls.declare(r, c)), { readMaxBytes, requestGate: gate });
     router.rpc(method.fetchTask, (_, c) => answer(c, calls.fetchTask(c)), { readMaxBytes, requestGate: gate });
     router.rpc(method.updateTask, (r, c) => answer(c, calls.updateTask(r, c)), {

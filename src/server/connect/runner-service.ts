@@ -61,6 +61,8 @@ export class RunnerCalls {
       requestKey: checkedRequestKey(context.requestHeader.get(REQUEST_KEY_HEADER)),
       signal,
     });
+    // A parked call was contact all the time.
+    this.#services.presence.stamp(runner.id, false);
     if (payload === undefined) return { tasksVersion: BigInt(tasksVersion) };
     if (signal.aborted) {
       await this.#services.assignTask.giveBack(payload.id);

@@ -1,4 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
+import { matches } from "../domain/labels.ts";
+import { scopeCovers } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { WriteTables } from "../storage/store.ts";
 import { updateRunStatus } from "./run-status-update.ts";
@@ -6,7 +8,7 @@ import { writeJob } from "./write-job.ts";
 
 /**
  * How an attempt to claim a job ended: the task was made; the job is not to be had any more (another runner has it,
- * it was cancelled); or the runner may not take a task now (deleted, disabled, ephemeral with a task).
+ * it was cancelled); or the runner may not take it now (deleted, disabled, other labels than thought, ephemeral with a task).
  */
 export type ClaimOutcome =
   | { readonly kind: "claimed"; readonly task: Task }
@@ -37,6 +39,7 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   if (run === undefined || job?.status !== "waiting") return { kind: "lost" };
   const runner = await tx.runners.get(runnerId);
   if (runner === undefined || runner.disabled) return { kind: "refused" };
+  if (!matches(job.runsOn, runner.labels) || !scopeCovers(runner.scope, job)) return { kind: "refused" };
   if (runner.ephemeral && (await tx.tasks.openOfRunner(runnerId)).length > 0) return { kind: "refused" };
   const delivery = job.delivery + 1;
   const task = await tx.tasks.insert(

@@ -1,8 +1,8 @@
 import type { Clock } from "../../lib/clock.ts";
-import { errorText } from "../../lib/errors.ts";
+import { errorText, toAppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import { leaseVerdict } from "./lease-verdict.ts";
+import { type LeaseVerdict, leaseVerdict } from "./lease-verdict.ts";
 import type { OpenTask, OpenTasks } from "./open-tasks.ts";
 import type { TaskChanges } from "./task-changes.ts";
 
@@ -24,7 +24,8 @@ export class LeaseKeeper {
   readonly #changes: TaskChanges;
   #freshFrom: number;
   #lastTick: number;
-  #ticks = 0;
+  /** The start has just compared. */
+  #ticks = 1;
 
   constructor(deps: {
     readonly clock: Clock;
@@ -66,9 +67,19 @@ export class LeaseKeeper {
     }
   }
 
+  /** @throws AppError unavailable when the database is away; what concerns one task alone is only logged */
   async #judge(open: OpenTask, now: number): Promise<void> {
     const verdict = leaseVerdict(open, now, this.#freshFrom);
     if (verdict === "keep") return;
+    try {
+      await this.#takeAway(open, verdict);
+    } catch (error) {
+      if (toAppError(error).code === "unavailable") throw error;
+      this.#log.error({ task: open.task.id, error: errorText(error) }, "a task could not be taken from its runner");
+    }
+  }
+
+  async #takeAway(open: OpenTask, verdict: LeaseVerdict): Promise<void> {
     const { task } = open;
     this.#log.warn({ task: task.id, runner: task.runnerId, verdict }, "a task is taken from its runner");
     if (verdict === "not-acknowledged") {

@@ -55,10 +55,7 @@ export class UpdateTask {
     const open = this.#openTasks.get(report.taskId);
     if (open !== undefined && open.task.runnerId === runnerId && this.#isHeartbeat(open, report, outputs)) {
       this.#openTasks.heartbeat(open);
-      if (open.task.status === "running")
-        return { result: null, sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
-      if (open.task.cancelSentAt !== null)
-        return { result: "cancelled", sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
+      return { result: answeredResult(open.task), sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
     }
     const { task, keys } = await this.#write(runnerId, report, outputs);
     return { result: answeredResult(task), sentOutputs: [...keys, ...rejected] };
@@ -67,6 +64,7 @@ export class UpdateTask {
   /** Whether the report says nothing that is not known; then no transaction is needed. */
   #isHeartbeat(open: OpenTask, report: TaskReport, outputs: Readonly<Record<string, string>>): boolean {
     if (report.result !== null || open.task.acknowledgedAt === null || open.outputKeys === undefined) return false;
+    if (open.task.status === "cancelling" && open.task.cancelSentAt === null) return false;
     if (open.heartbeatAt - open.task.heartbeatAt >= HEARTBEAT_EVERY_MS) return false;
     for (const key of Object.keys(outputs)) if (!open.outputKeys.has(key)) return false;
     return mergedSteps(open.task.steps, report.steps) === open.task.steps;
