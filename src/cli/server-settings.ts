@@ -24,6 +24,7 @@ export interface ServerFlags extends LogOptions {
   readonly adminTokenFile?: string;
   readonly registrationTokenFile?: string;
   readonly serverKeyFile?: string;
+  readonly defaultActionsUrl?: string;
 }
 
 /** Adds the flags of `server` and `up`. */
@@ -70,17 +71,15 @@ export function addServerSettings(command: Command): Command {
         "file with the key of secrets at rest (or ACT_RUNNER_SERVER_KEY; default: made in the data directory)",
       ),
     );
+  command.addOption(
+    setting("--default-actions-url <url>", "where uses: owner/repo@ref is found (default: https://github.com)"),
+  );
   return addLogSettings(command);
 }
 
-/** A secret setting: from its file, else from the variable, else undefined. */
-export async function secretSetting(
-  file: string | undefined,
-  variable: string,
-  context: Pick<CliContext, "env">,
-): Promise<string | undefined> {
+/** A secret setting: from its file, else the text of its flag or variable; undefined where neither is given. */
+export async function secretSetting(file: string | undefined, text: string | undefined): Promise<string | undefined> {
   if (file !== undefined) return await readSecretFile(file);
-  const text = context.env[variable];
   return text === "" ? undefined : text;
 }
 
@@ -95,14 +94,4 @@ export async function existingDirectory(path: string, flag: string, context: Pic
       error,
     );
   }
-}
-
-/** Host and port of `host:port`, `[::1]:port` or `:port` (all addresses). Throws `invalid`. */
-export function parseListen(text: string, flag: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new AppError("invalid", `${flag} "${text}" is no address: write it like 127.0.0.1:3000 or [::1]:3000`);
-  }
-  return { host: match[1] ?? (match[2] === "" ? "::" : (match[2] ?? "")), port };
 }

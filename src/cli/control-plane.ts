@@ -1,0 +1,44 @@
+import { resolve } from "node:path";
+import type { Logger } from "../lib/logger.ts";
+import { type RunningServer, startServer } from "../server/server.ts";
+import type { ServerOptions } from "../server/server-options.ts";
+import type { CliContext } from "./cli-context.ts";
+import { packageVersion } from "./package-version.ts";
+import { existingDirectory, type ServerFlags, secretSetting } from "./server-settings.ts";
+
+/** Starts the server that the flags and variables describe. `repoRoot` counts where `--repo-root` is not given. */
+export async function startControlPlane(
+  flags: ServerFlags,
+  logger: Logger,
+  context: CliContext,
+  repoRoot?: string,
+): Promise<RunningServer> {
+  const options = await serverOptions({ ...(repoRoot === undefined ? {} : { repoRoot }), ...flags }, context);
+  return await startServer(options, { clock: context.clock, ids: context.ids, log: logger });
+}
+
+/** The server's settings; secrets come from files or variables. */
+async function serverOptions(flags: ServerFlags, context: CliContext): Promise<ServerOptions> {
+  const { env } = context;
+  const given: Record<keyof ServerOptions, unknown> = {
+    listen: flags.listen,
+    listenRunners: flags.listenRunners,
+    publicUrl: flags.publicUrl,
+    trustedProxies: flags.trustedProxy,
+    dataDir: resolve(context.cwd, flags.dataDir),
+    databaseUrl: await secretSetting(flags.databaseFile, flags.database),
+    databasePool: flags.databasePool,
+    repoRoot:
+      flags.repoRoot === undefined ? undefined : await existingDirectory(flags.repoRoot, "--repo-root", context),
+    allowPrivateAddresses: flags.allowPrivateAddresses,
+    allowHttpClone: flags.allowHttpClone,
+    adminToken: await secretSetting(flags.adminTokenFile, env["ACT_RUNNER_ADMIN_TOKEN"]),
+    registrationToken: await secretSetting(flags.registrationTokenFile, env["ACT_RUNNER_REGISTRATION_TOKEN"]),
+    serverKey: await secretSetting(flags.serverKeyFile, env["ACT_RUNNER_SERVER_KEY"]),
+    defaultActionsUrl: flags.defaultActionsUrl,
+    path: env["PATH"],
+    version: await packageVersion(),
+    writeCliFile: true,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
