@@ -7,7 +7,16 @@ import { applyEnvironment } from "./settings.ts";
 /** Runs the command line `args` (without node and script). Throws what `reportError` understands. */
 export async function runProgram(args: readonly string[], context: CliContext): Promise<void> {
   const program = await makeProgram(args, context);
-  await program.parseAsync([...args], { from: "user" });
+  await program.parseAsync([...withDefaultList(program, args)], { from: "user" });
+}
+
+/** `runs` and `runs --json` mean `runs list`. Commander's default subcommand would take a misspelt one for an argument. */
+function withDefaultList(program: Command, args: readonly string[]): readonly string[] {
+  const group = program.commands.find((command) => command.name() === args[0]);
+  const next = args[1];
+  const hasList = group?.commands.some((command) => command.name() === "list") === true;
+  const isBare = next === undefined || (next.startsWith("-") && next !== "-h" && next !== "--help");
+  return hasList && isBare ? [group?.name() ?? "", "list", ...args.slice(1)] : args;
 }
 
 /** The root command. Of the subcommands only the one that `args` names is loaded; the others are there for help and suggestions. */

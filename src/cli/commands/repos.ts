@@ -17,7 +17,7 @@ export function defineRepos(context: CliContext): Command {
     "after",
     "\nExamples:\n  act-runner-ts repos add https://git.example/me/app.git\n  act-runner-ts repos add git@git.example:me/app.git --private-key-file key --known-hosts-file known_hosts\n  act-runner-ts repos add /srv/git/app --owner me --name app",
   );
-  group.addCommand(listCommand(context), { isDefault: true });
+  group.addCommand(listCommand(context));
   for (const define of [showCommand, addCommand, editCommand, deleteCommand]) group.addCommand(define(context));
   return group;
 }

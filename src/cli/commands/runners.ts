@@ -19,7 +19,7 @@ export function defineRunners(context: CliContext): Command {
     "after",
     "\nExamples:\n  act-runner-ts runners list\n  act-runner-ts runners disable 3          running jobs end, no new ones come\n  act-runner-ts runners describe 3 --labels self-hosted,gpu",
   );
-  group.addCommand(listCommand(context), { isDefault: true });
+  group.addCommand(listCommand(context));
   group.addCommand(showCommand(context));
   group.addCommand(switchCommand(context, "enable", "let a runner take jobs again", false));
   group.addCommand(switchCommand(context, "disable", "give a runner no new jobs", true));

@@ -19,7 +19,7 @@ export function defineRuns(context: CliContext): Command {
     "after",
     "\nExamples:\n  act-runner-ts runs list --status failure\n  act-runner-ts runs show 12\n  act-runner-ts runs rerun 12 --failed",
   );
-  group.addCommand(listCommand(context), { isDefault: true });
+  group.addCommand(listCommand(context));
   for (const define of [showCommand, cancelCommand, rerunCommand, deleteCommand]) group.addCommand(define(context));
   return group;
 }
