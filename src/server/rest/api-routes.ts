@@ -26,6 +26,7 @@ export async function apiRoutes(parent: FastifyInstance, deps: RestDeps): Promis
     const { pathname } = new URL(request.url, "http://server");
     sendRefusal(reply, 404, `there is no ${request.method} ${pathname}; ${docs()} lists what there is`, docs());
   });
+  acceptEmptyJson(parent);
   parent.decorateRequest("caller", null);
   parent.addHook("onRequest", authenticateHook(deps));
   await parent.register(fastifySwagger, {
@@ -47,4 +48,14 @@ export async function apiRoutes(parent: FastifyInstance, deps: RestDeps): Promis
   for (const routes of [accountRoutes, tokenRoutes, repositoryRoutes, runnerRoutes, runListRoutes, runRoutes, submitRoutes, logRoutes, secretRoutes, variableRoutes]) {
     routes(app, deps);
   }
+}
+
+/** Many clients send `Content-Type: application/json` with every POST, also where there is nothing to say. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.removeContentTypeParser("application/json");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else parse(request, body.toString(), done);
+  });
 }

@@ -1,0 +1,18 @@
+import type { FastifyInstance } from "fastify";
+import { toAppError } from "../../lib/errors.ts";
+import type { RestDeps } from "./rest-deps.ts";
+
+/** `/healthz`: the process answers. `/readyz`: so does the database; what probes of load balancers ask for. */
+export async function healthRoutes(app: FastifyInstance, deps: Pick<RestDeps, "ready" | "closing">): Promise<void> {
+  app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok\n"));
+  app.get("/readyz", async (_request, reply) => {
+    reply.type("text/plain; charset=utf-8");
+    if (deps.closing.aborted) return await reply.code(503).send("closing\n");
+    try {
+      await deps.ready();
+      return await reply.send("ok\n");
+    } catch (error) {
+      return await reply.code(503).send(`${toAppError(error).message}\n`);
+    }
+  });
+}

@@ -1,0 +1,149 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { AppError } from "../lib/errors.ts";
+import { nearestName } from "../lib/nearest-name.ts";
+
+/** Settings of a server as people give them. */
+export interface ServerOptions {
+  /** `host:port` or the two apart; port 0 takes a free one. @default 127.0.0.1:3000 */
+  readonly listen?: string | ListenAddress;
+  /** A second address that serves the runner protocol alone. @default none */
+  readonly listenRunners?: string | ListenAddress;
+  /** Address that runners and people see; a path in it works. @default the listening one */
+  readonly publicUrl?: string;
+  /** Networks (CIDR) of proxies whose X-Forwarded-For counts. @default none */
+  readonly trustedProxies?: readonly string[];
+  /** Everything of an embedded server. @default ./data */
+  readonly dataDir?: string;
+  /** `mysql://user:password@host/name`. @default the embedded database */
+  readonly databaseUrl?: string;
+  /** Connections to MySQL. @default 10 */
+  readonly databasePool?: number;
+  /** Administrators may add local repositories below it; links are resolved. @default none */
+  readonly repoRoot?: string;
+  /** Clone from loopback and private networks. @default false */
+  readonly allowPrivateAddresses?: boolean;
+  /** Clone without encryption. @default false */
+  readonly allowHttpClone?: boolean;
+  /** Admin API token of 32 characters or more. @default one is made at the first start */
+  readonly adminToken?: string;
+  /** Global registration token of 32 characters or more. @default one is made when it is asked for */
+  readonly registrationToken?: string;
+  /** Key of secrets at rest, 32 characters or more. @default made in the data directory */
+  readonly serverKey?: string;
+  /** Where `uses: owner/repo@ref` is found. @default https://github.com */
+  readonly defaultActionsUrl?: string;
+  /** PATH, where git and ssh are looked up. @default the usual system folders */
+  readonly path?: string;
+  /** Version that is shown. @default 0.0.0 */
+  readonly version?: string;
+  /** Write `<dataDir>/cli.json`, so that the CLI on this machine finds the server. @default true */
+  readonly writeCliFile?: boolean;
+}
+
+/** Where a server listens. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Settings with every default filled in. */
+export interface CompiledServerOptions {
+  readonly listen: ListenAddress;
+  readonly listenRunners: ListenAddress | null;
+  /** Without a slash at its end; null: the listening address. */
+  readonly publicUrl: string | null;
+  readonly trustedProxies: readonly string[];
+  readonly dataDir: string;
+  readonly databaseUrl: string | null;
+  readonly databasePool: number;
+  readonly repoRoot: string | null;
+  readonly allowPrivateAddresses: boolean;
+  readonly allowHttpClone: boolean;
+  readonly adminToken: string | null;
+  readonly registrationToken: string | null;
+  readonly serverKey: string | null;
+  readonly defaultActionsUrl: string;
+  readonly path: string;
+  readonly version: string;
+  readonly writeCliFile: boolean;
+}
+
+const address = z.union([
+  z.string().transform((text) => parseAddress(text)),
+  z.object({ host: z.string(), port: z.number().int().min(0).max(65_535) }),
+]);
+
+const schema = z.strictObject({
+  listen: address.default({ host: "127.0.0.1", port: 3000 }),
+  listenRunners: address.optional(),
+  publicUrl: z.string().optional(),
+  trustedProxies: z.array(z.string()).default([]),
+  dataDir: z.string().min(1).default("./data"),
+  databaseUrl: z.string().optional(),
+  databasePool: z.number().int().min(1).default(10),
+  repoRoot: z.string().optional(),
+  allowPrivateAddresses: z.boolean().default(false),
+  allowHttpClone: z.boolean().default(false),
+  adminToken: z.string().optional(),
+  registrationToken: z.string().optional(),
+  serverKey: z.string().optional(),
+  defaultActionsUrl: z.string().default("https://github.com"),
+  path: z.string().default("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+  version: z.string().default("0.0.0"),
+  writeCliFile: z.boolean().default(true),
+});
+
+/** Checks settings and fills in defaults. @throws AppError invalid that names the setting */
+export function compileServerOptions(options: ServerOptions): CompiledServerOptions {
+  const parsed = schema.safeParse(definedOnly(options));
+  if (!parsed.success) throw new AppError("invalid", `the server's settings are not valid: ${faults(parsed.error)}`);
+  const { listenRunners, publicUrl, databaseUrl, repoRoot, adminToken, registrationToken, serverKey, ...rest } = parsed.data;
+  return {
+    ...rest,
+    dataDir: resolve(rest.dataDir),
+    listenRunners: listenRunners ?? null,
+    publicUrl: publicUrl === undefined ? null : normalUrl(publicUrl),
+    databaseUrl: databaseUrl ?? null,
+    repoRoot: repoRoot === undefined ? null : resolve(repoRoot),
+    adminToken: adminToken ?? null,
+    registrationToken: registrationToken ?? null,
+    serverKey: serverKey ?? null,
+  };
+}
+
+/** A setting that is undefined counts as not given. */
+function definedOnly(options: ServerOptions): object {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function faults(error: z.ZodError): string {
+  return error.issues
+    .map((issue) => {
+      if (issue.code !== "unrecognized_keys") return `${issue.path.join(".")}: ${issue.message}`;
+      return issue.keys
+        .map((key) => {
+          const nearest = nearestName(key, Object.keys(schema.shape));
+          return nearest === undefined ? `unknown setting ${key}` : `unknown setting ${key}, did you mean ${nearest}?`;
+        })
+        .join("; ");
+    })
+    .join("; ");
+}
+
+function parseAddress(text: string): ListenAddress {
+  const found = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]*)):(\d{1,5})$/.exec(text);
+  const port = Number(found?.[3]);
+  if (found === null || port > 65_535) {
+    throw new AppError("invalid", `"${text}" is no address to listen on; write it like 127.0.0.1:3000 or [::1]:3000`);
+  }
+  return { host: found[1] ?? (found[2] === "" ? "::" : (found[2] ?? "")), port };
+}
+
+function normalUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "" || url.username !== "") {
+    throw new AppError("invalid", `the public URL "${text}" is no address; write it like https://ci.example.com or https://example.com/ci`);
+  }
+  return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+}

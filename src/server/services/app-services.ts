@@ -1,0 +1,92 @@
+import type { Git } from "../../drivers/git/git.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Ids } from "../../lib/ids.ts";
+import type { Logger } from "../../lib/logger.ts";
+import type { Store } from "../storage/store.ts";
+import { Accounts } from "./accounts.ts";
+import { ApiIdentity } from "./api-identity.ts";
+import { ApiTokens } from "./api-tokens.ts";
+import { CloneCredentials } from "./clone-credentials.ts";
+import type { ClonePolicy } from "./clone-url.ts";
+import { Jobs } from "./jobs.ts";
+import { Mirrors } from "./mirrors.ts";
+import { type ProtocolServices, protocolServices } from "./protocol-services.ts";
+import { Repositories } from "./repositories.ts";
+import { RunDefinitions } from "./run-definitions.ts";
+import { RunLogs } from "./run-logs.ts";
+import { RunnerAdmin } from "./runner-admin.ts";
+import { Runs } from "./runs.ts";
+import { ServeGit } from "./serve-git.ts";
+import type { ServerKeys } from "./server-keys.ts";
+import { SettingsService } from "./settings-service.ts";
+import { type Submission, type SubmittedRun, submitRun } from "./submit-run.ts";
+import { WorkflowGraph } from "./workflow-graph.ts";
+
+/** What all services are made of. */
+export interface AppServicesDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly keys: ServerKeys;
+  readonly git: Git;
+  /** Addresses of a host's name. */
+  readonly lookup: (host: string) => Promise<readonly string[]>;
+  readonly dataDir: string;
+  readonly clonePolicy: ClonePolicy;
+  readonly defaultActionsUrl: string;
+  readonly version: string;
+  /** Outside address; known once the server listens. */
+  readonly publicUrl: () => string;
+}
+
+/** All services of a server, wired. Disposing ends what they do in the background. */
+export interface AppServices extends AsyncDisposable {
+  readonly protocol: ProtocolServices;
+  readonly accounts: Accounts;
+  readonly apiTokens: ApiTokens;
+  readonly apiIdentity: ApiIdentity;
+  readonly settings: SettingsService;
+  readonly mirrors: Mirrors;
+  readonly repositories: Repositories;
+  readonly runs: Runs;
+  readonly jobs: Jobs;
+  readonly logs: RunLogs;
+  readonly runnerAdmin: RunnerAdmin;
+  readonly serveGit: ServeGit;
+  readonly submit: (submission: Submission, options: { readonly signal?: AbortSignal }) => Promise<SubmittedRun>;
+}
+
+/** Wires the services of both sides: runners (protocol) and people (runs, repositories, administration). */
+export function appServices(deps: AppServicesDeps): AppServices {
+  const { store, clock, ids, log, keys, git, publicUrl } = deps;
+  const definitions = new RunDefinitions();
+  const graph = new WorkflowGraph({ definitions, publicUrl });
+  const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
+  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings });
+  const { hasher, box, identity, presence, dispatcher, editRunner } = protocol;
+  const credentials = new CloneCredentials(box);
+  const { dataDir, clonePolicy: policy, lookup } = deps;
+  const mirrors = new Mirrors({ store, git, credentials, policy, dataDir, lookup });
+  const jobsReady = dispatcher.jobsReady.bind(dispatcher);
+  const cancelJobs = protocol.cancelJobs.cancel.bind(protocol.cancelJobs);
+  return {
+    protocol,
+    accounts: new Accounts({ store, clock }),
+    apiTokens: new ApiTokens({ store, clock, ids, hasher }),
+    apiIdentity: new ApiIdentity({ store, hasher, clock }),
+    settings: new SettingsService({ store, clock, box }),
+    mirrors,
+    repositories: new Repositories({
+      ...{ store, clock, mirrors, credentials, cancelJobs },
+      runnersDeleted: (runnerIds) => editRunner.deleted(runnerIds),
+    }),
+    runs: new Runs({ store, clock, graph, definitions, publicUrl, jobsReady, cancelJobs }),
+    jobs: new Jobs({ store }),
+    logs: new RunLogs({ store, clock }),
+    runnerAdmin: new RunnerAdmin({ store, clock, ids, hasher, identity, presence, editRunner }),
+    serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
+    submit: (submission, options) => submitRun({ store, mirrors, clock, publicUrl, jobsReady }, submission, options),
+    [Symbol.asyncDispose]: () => protocol[Symbol.asyncDispose](),
+  };
+}
