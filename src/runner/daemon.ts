@@ -73,7 +73,8 @@ export async function runDaemon(options: DaemonOptions): Promise<RunnerEnd> {
   if (labels.join("\n") !== file.labels.join("\n")) await saveRunnerFile(path, identity);
   if (labels.length === 0) logger.warn({}, "this runner has no labels: it will get no jobs");
   const once = options.once === true || file.ephemeral;
-  return runTasks(identity, options, once ? { maxTasks: 1 } : {});
+  // awaited here, so that the lock is held until the end
+  return await runTasks(identity, options, once ? { maxTasks: 1 } : {});
 }
 
 /** Limits of a run. */

@@ -20,6 +20,7 @@ import {
   type UpdateLogRequest,
   type UpdateTaskRequest,
 } from "../../../src/protocol/messages.ts";
+import { serveGit } from "./git-backend.ts";
 
 /** The methods whose calls are recorded and can be disturbed. */
 export type Method = "ping" | "register" | "declare" | "fetchTask" | "updateTask" | "updateLog";
@@ -80,6 +81,8 @@ export class FakeGitea implements AsyncDisposable {
   /** The runner is removed as soon as it has reported a result, as Gitea does with ephemeral ones. */
   forgetsAfterResult = false;
   tasksVersion = 1n;
+  /** Folder of bare repositories that are served by smart HTTP; only with this `Authorization`. */
+  git: { root: string; authorization: string } | undefined;
   readonly #queue: bigint[] = [];
   readonly #faults = new Map<Method, (() => void)[]>();
   readonly #lost = new Map<Method, number>();
@@ -198,7 +201,8 @@ export class FakeGitea implements AsyncDisposable {
     });
     const server = createServer((request, response) => {
       this.#loseAnswer(request, response);
-      handler(request, response);
+      if (request.url?.startsWith(RPC_PREFIX) === true) handler(request, response);
+      else this.#serveGit(request, response);
     });
     server.listen(this.#port, "127.0.0.1");
     await once(server, "listening");
@@ -208,6 +212,14 @@ export class FakeGitea implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #serveGit(request: IncomingMessage, response: ServerResponse): void {
+    if (this.git === undefined || request.headers.authorization !== this.git.authorization) {
+      response.writeHead(this.git === undefined ? 404 : 401).end();
+    } else {
+      serveGit(this.git.root, request, response);
+    }
   }
 
   #loseAnswer(request: IncomingMessage, response: ServerResponse): void {
