@@ -8,6 +8,12 @@ import type { New, Store } from "../../src/server/storage/store.ts";
 /** A page that holds everything of a small test. */
 export const ALL = { page: 1, limit: 1000 };
 
+/** The value, which the test knows to be there. */
+export function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the test expected a value");
+  return value;
+}
+
 export function newRepository(ownerId: number, name: string): New<Omit<Repository, "ownerName">> {
   return { ownerId, name, cloneUrl: "https://example.org/x.git", defaultBranch: "main", createdAt: 5 };
 }
@@ -40,7 +46,7 @@ export function newJob(run: Run, more: Partial<Job> = {}): New<Job> {
     repositoryId: run.repositoryId,
     ownerId: run.ownerId,
     key: "build",
-    name: "build (1, \"x\")",
+    name: 'build (1, "x")',
     needs: ["a", "b"],
     runsOn: ["ubuntu-latest"],
     leg: { node: 24, os: "linux" },

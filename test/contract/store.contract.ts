@@ -1,23 +1,18 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, test } from "vitest";
 import { GLOBAL_SCOPE, type Scope } from "../../src/server/domain/scope.ts";
 import type { Store } from "../../src/server/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
 import type { StoreKind } from "../support/stores.ts";
-import { ALL, newJob, newRepository, newRun, newRunner, newTask, seed } from "./store-fixture.ts";
+import { ALL, must, newJob, newRepository, newRun, newRunner, newTask, seed } from "./store-fixture.ts";
 
 /** What every store does with single calls. */
 export function storeContract(kind: StoreKind): void {
   const resources = new AsyncDisposableStack();
   let store: Store;
-  let next: Store;
 
-  beforeAll(async () => {
-    await kind.create().then((place) => place[Symbol.asyncDispose]());
-  });
   beforeEach(async () => {
     const place = resources.use(await kind.create());
     store = resources.use(await place.open());
-    next = store;
   });
   afterAll(() => resources.disposeAsync());
 
@@ -41,17 +36,18 @@ export function storeContract(kind: StoreKind): void {
       await tx.accounts.insert({ name: "alice", kind: "user", createdAt: 1 }),
       await tx.accounts.insert({ name: "acme", kind: "org", createdAt: 1 }),
     ]);
-    expect(await store.read.accounts.role(alice!.id, alice!.id)).toBe("owner");
-    expect(await store.read.accounts.role(alice!.id, acme!.id)).toBeUndefined();
-    await store.write((tx) => tx.accounts.setRole(alice!.id, acme!.id, "read"));
-    await store.write((tx) => tx.accounts.setRole(alice!.id, acme!.id, "write"));
-    expect(await store.read.accounts.role(alice!.id, acme!.id)).toBe("write");
-    expect(await store.read.accounts.rolesOf(alice!.id)).toEqual([
-      { accountId: alice!.id, role: "owner" },
-      { accountId: acme!.id, role: "write" },
+    expect(await store.read.accounts.role(must(alice).id, must(alice).id)).toBe("owner");
+    expect(await store.read.accounts.role(must(alice).id, must(acme).id)).toBeUndefined();
+    await store.write((tx) => tx.accounts.setRole(must(alice).id, must(acme).id, "read"));
+    await store.write((tx) => tx.accounts.setRole(must(alice).id, must(acme).id, "write"));
+    expect(await store.read.accounts.role(must(alice).id, must(acme).id)).toBe("write");
+    expect(await store.read.accounts.rolesOf(must(alice).id)).toEqual([
+      { accountId: must(alice).id, role: "owner" },
+      { accountId: must(acme).id, role: "write" },
     ]);
-    await store.write((tx) => tx.accounts.setRole(alice!.id, acme!.id, null));
-    expect(await store.read.accounts.role(alice!.id, acme!.id)).toBeUndefined();
+    expect(await store.read.accounts.members(must(acme).id)).toEqual([{ userId: must(alice).id, role: "write" }]);
+    await store.write((tx) => tx.accounts.setRole(must(alice).id, must(acme).id, null));
+    expect(await store.read.accounts.role(must(alice).id, must(acme).id)).toBeUndefined();
   });
 
   test("lists are newest first with a total", async () => {
@@ -72,7 +68,9 @@ export function storeContract(kind: StoreKind): void {
     expect(await store.read.repositories.find("alice", "nope")).toBeUndefined();
     expect(await store.read.repositories.get(repository.id)).toEqual(repository);
     expect(await store.read.repositories.credential(repository.id)).toBe("sealed");
-    await store.write((tx) => tx.repositories.update(repository.id, { defaultBranch: "trunk", sealedCredential: null }));
+    await store.write((tx) =>
+      tx.repositories.update(repository.id, { defaultBranch: "trunk", sealedCredential: null }),
+    );
     expect(await store.read.repositories.get(repository.id)).toMatchObject({ defaultBranch: "trunk" });
     expect(await store.read.repositories.credential(repository.id)).toBeNull();
     await expect(
@@ -105,8 +103,8 @@ export function storeContract(kind: StoreKind): void {
     expect(listed.total).toBe(3);
     expect((await store.read.apiTokens.list(undefined, ALL)).total).toBe(3);
     expect((await store.read.apiTokens.list(account.id + 1, ALL)).total).toBe(0);
-    await store.write((tx) => tx.apiTokens.delete(listed.items[0]!.id));
-    expect(await store.read.apiTokens.get(listed.items[0]!.id)).toBeUndefined();
+    await store.write((tx) => tx.apiTokens.delete(must(listed.items[0]).id));
+    expect(await store.read.apiTokens.get(must(listed.items[0]).id)).toBeUndefined();
     await expect(
       store.write((tx) =>
         tx.apiTokens.insert(
@@ -199,7 +197,7 @@ export function storeContract(kind: StoreKind): void {
       for (const i of [0, 1]) made.push((await tx.runners.insert(newRunner(`u-${i}`), { hash: "h", mac: "" })).id);
       return made;
     });
-    const [a, b] = [ids[0]!, ids[1]!];
+    const [a, b] = [must(ids[0]), must(ids[1])];
     await store.write((tx) => tx.runners.touch([]));
     await store.write((tx) =>
       tx.runners.touch([
@@ -250,18 +248,22 @@ export function storeContract(kind: StoreKind): void {
     expect(await ids({ ownerIds: [account.id], event: "push" })).toEqual([run.id]);
     expect(await ids({ ownerIds: [] })).toEqual([]);
     expect(await ids({ ref: "refs/pull/1/head" })).toEqual([second.id]);
+    expect(await ids({ workflowPath: ".gitea/workflows/ci.yaml" })).toHaveLength(2);
+    expect(await ids({ workflowPath: "other.yaml" })).toEqual([]);
     expect(await ids({ sha: "b", actorName: "Alice" })).toEqual([second.id]);
     expect(await store.write((tx) => tx.runs.lock(second.id))).toMatchObject({ status: "running", startedAt: 30 });
     expect(await store.write((tx) => tx.runs.lock(999))).toBeUndefined();
-    await expect(
-      store.write((tx) => tx.runs.insert(newRun({ ...repository, id: 999 }), "x")),
-    ).rejects.toMatchObject({ code: "not_found" });
+    await expect(store.write((tx) => tx.runs.insert(newRun({ ...repository, id: 999 }), "x"))).rejects.toMatchObject({
+      code: "not_found",
+    });
   });
 
   test("values of any size and any unicode survive", async () => {
     const { repository } = await seed(store);
     const big = "🚀é\u0000\n'\"\\%_".repeat(20_000);
-    const run = await store.write((tx) => tx.runs.insert(newRun(repository, { eventPayload: { big }, title: big }), big));
+    const run = await store.write((tx) =>
+      tx.runs.insert(newRun(repository, { eventPayload: { big }, title: big }), big),
+    );
     expect(await store.read.runs.get(run.id)).toEqual(run);
     expect(await store.read.runs.source(run.id)).toBe(big);
   });
@@ -275,17 +277,20 @@ export function storeContract(kind: StoreKind): void {
       ]),
     );
     expect(await store.read.jobs.listByRun(run.id)).toEqual([job, second, third]);
-    expect((await store.read.jobs.listWaiting(0, 10)).map(({ id }) => id)).toEqual([job.id, third!.id]);
-    expect((await store.read.jobs.listWaiting(job.id, 10)).map(({ id }) => id)).toEqual([third!.id]);
+    expect((await store.read.jobs.listWaiting(0, 10)).map(({ id }) => id)).toEqual([job.id, must(third).id]);
+    expect((await store.read.jobs.listWaiting(job.id, 10)).map(({ id }) => id)).toEqual([must(third).id]);
     expect(await store.read.jobs.listWaiting(0, 1)).toHaveLength(1);
     const patch = { status: "running", startedAt: 77, taskId: 3, outputs: { x: "y" } } as const;
-    expect(await store.write((tx) => tx.jobs.update(third!.id, ["blocked"], patch))).toBe(false);
-    expect(await store.write((tx) => tx.jobs.update(third!.id, [], patch))).toBe(false);
-    expect(await store.write((tx) => tx.jobs.update(third!.id, ["blocked", "waiting"], patch))).toBe(true);
-    expect(await store.read.jobs.get(third!.id)).toEqual({ ...third, ...patch });
+    expect(await store.write((tx) => tx.jobs.update(must(third).id, ["blocked"], patch))).toBe(false);
+    expect(await store.write((tx) => tx.jobs.update(must(third).id, [], patch))).toBe(false);
+    expect(await store.write((tx) => tx.jobs.update(must(third).id, ["blocked", "waiting"], patch))).toBe(true);
+    expect(await store.read.jobs.get(must(third).id)).toEqual({ ...third, ...patch });
     const list = async (filter: object) => (await store.read.jobs.list(filter, ALL)).items.map(({ id }) => id);
-    expect(await list({ runId: run.id })).toEqual([third!.id, second!.id, job.id]);
-    expect(await list({ repositoryId: repository.id, statuses: ["blocked", "running"] })).toEqual([third!.id, second!.id]);
+    expect(await list({ runId: run.id })).toEqual([must(third).id, must(second).id, job.id]);
+    expect(await list({ repositoryId: repository.id, statuses: ["blocked", "running"] })).toEqual([
+      must(third).id,
+      must(second).id,
+    ]);
     expect(await list({ ownerIds: [account.id] })).toHaveLength(3);
     expect(await list({ ownerIds: [] })).toEqual([]);
   });
@@ -301,6 +306,8 @@ export function storeContract(kind: StoreKind): void {
     expect(await store.read.tasks.openOfRunner(runner.id)).toEqual([task, second]);
     expect(await store.read.tasks.listOpen(task.id, 10)).toEqual([second]);
     expect(await store.read.tasks.listByJob(job.id)).toEqual([task, second]);
+    expect(await store.read.tasks.list({ runnerId: runner.id }, ALL)).toEqual({ items: [second, task], total: 2 });
+    expect((await store.read.tasks.list({ repositoryId: job.repositoryId, runId: 999 }, ALL)).total).toBe(0);
     const patch = { status: "success", cause: "done", acknowledgedAt: 21, stoppedAt: 22, heartbeatAt: 23 } as const;
     await store.write((tx) => tx.tasks.update(task.id, patch));
     expect(await store.read.tasks.get(task.id)).toEqual({ ...task, ...patch });
@@ -369,10 +376,20 @@ export function storeContract(kind: StoreKind): void {
   });
 
   test("audit rows are listed newest first", async () => {
-    const row = (at: number) => ({ at, actorId: null, action: "x.y", target: "runner:1", address: "::1", detail: { at } });
+    const row = (at: number) => ({
+      at,
+      actorId: null,
+      action: "x.y",
+      target: "runner:1",
+      address: "::1",
+      detail: { at },
+    });
     await store.write((tx) => tx.audit.append(row(1)));
     await store.write((tx) => tx.audit.append({ ...row(2), actorId: 8, address: null }));
-    expect(await store.read.audit.list(ALL)).toEqual({ items: [{ ...row(2), actorId: 8, address: null }, row(1)], total: 2 });
+    expect(await store.read.audit.list(ALL)).toEqual({
+      items: [{ ...row(2), actorId: 8, address: null }, row(1)],
+      total: 2,
+    });
   });
 
   test("of a meta value the first wins", async () => {
@@ -381,6 +398,17 @@ export function storeContract(kind: StoreKind): void {
     expect(await store.write((tx) => tx.meta.putIfAbsent("key", "two"))).toBe("one");
     expect(await store.write((tx) => tx.meta.putIfAbsent("KEY", "two"))).toBe("two");
     expect(await store.read.meta.get("key")).toBe("one");
+  });
+
+  test("deleting a run takes its jobs, tasks and logs along; its number is not given again", async () => {
+    const { repository, run, task } = await seed(store);
+    await store.logs.append(task.id, 0, [{ time: 1, content: "x" }]);
+    expect(await store.write((tx) => tx.runs.delete(run.id))).toEqual([task.id]);
+    expect(await store.write((tx) => tx.runs.delete(run.id))).toEqual([]);
+    expect(await store.read.jobs.listByRun(run.id)).toEqual([]);
+    expect(await store.read.tasks.get(task.id)).toBeUndefined();
+    expect((await store.write((tx) => tx.runs.insert(newRun(repository), "x"))).number).toBe(2);
+    await eventually("the log to go", async () => (await store.logs.length(task.id)) === 0);
   });
 
   test("deleting a job takes its tasks and logs along", async () => {
@@ -427,6 +455,6 @@ export function storeContract(kind: StoreKind): void {
     expect(await store.read.registrationTokens.findByMac("reg")).toBeUndefined();
     expect(await store.read.apiTokens.findByMac("api")).toBeUndefined();
     expect(await store.read.accounts.get(account.id)).toEqual(what === "repository" ? account : undefined);
-    await eventually("the log to go", async () => (await next.logs.length(task.id)) === 0);
+    await eventually("the log to go", async () => (await store.logs.length(task.id)) === 0);
   });
 }

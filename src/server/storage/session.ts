@@ -20,13 +20,16 @@ export class Session {
   readonly clock: Clock;
   readonly #manager: EntityManager;
   readonly #guard: (() => void) | undefined;
+  /** The last statement of a transaction; undefined on the read side, where statements run side by side. */
+  #tail: Promise<unknown> | undefined;
   readonly #inFlight = new Set<Promise<unknown>>();
   readonly #orphanedLogs: number[] = [];
   #closed: boolean = false;
   #fatal: AppError | undefined;
 
-  /** @param guard called before each statement; throws where statements are forbidden */
+  /** @param guard for the read side: called before each statement; throws where statements are forbidden */
   constructor(manager: EntityManager, dialect: Dialect, clock: Clock, guard?: () => void) {
+    this.#tail = guard === undefined ? Promise.resolve() : undefined;
     this.#manager = manager;
     this.dialect = dialect;
     this.clock = clock;
@@ -54,14 +57,12 @@ export class Session {
     if (this.#closed) {
       throw new AppError("internal", "a statement came after the end of its transaction; await every tx call");
     }
-    const running = work(this.#manager);
+    const running = this.#inOrder(() => work(this.#manager));
     this.#inFlight.add(running);
     try {
       return await running;
     } catch (error) {
-      const translated = databaseError(error);
-      if (endsTransaction(error)) this.#fatal ??= translated;
-      throw translated;
+      throw databaseError(error);
     } finally {
       this.#inFlight.delete(running);
     }
@@ -124,5 +125,24 @@ export class Session {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#inFlight);
+  }
+
+  /**
+   * In a transaction one statement runs at a time, and none after the database has ended it: on SQLite the next one
+   * would be committed on its own.
+   */
+  #inOrder<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#tail === undefined) return work();
+    const running = this.#tail.then(async () => {
+      if (this.#fatal !== undefined) throw this.#fatal;
+      try {
+        return await work();
+      } catch (error) {
+        if (endsTransaction(error)) this.#fatal ??= databaseError(error);
+        throw error;
+      }
+    });
+    this.#tail = running.catch(() => undefined);
+    return running;
   }
 }

@@ -22,7 +22,8 @@ interface Waiting {
  *     write ─► queue ─► BEGIN IMMEDIATE · (SAVEPOINT · function · RELEASE or ROLLBACK TO)* · COMMIT ─► resolve all
  *
  * TypeORM's SQLite driver has one connection for all, so that two transactions at a time would mix; here there is
- * never more than one. A function that throws loses only its own savepoint. One fsync serves the whole batch.
+ * never more than one. A function that throws loses only its own savepoint. One fsync serves the whole batch. When the
+ * database ends the transaction by itself, the functions that were not at fault run again.
  */
 export class SqliteWriter implements AsyncDisposable {
   readonly #dataSource: DataSource;
@@ -81,31 +82,61 @@ export class SqliteWriter implements AsyncDisposable {
       await runner.query("COMMIT");
     } catch (error) {
       await runner.query("ROLLBACK").catch(() => undefined);
-      for (const waiting of batch) waiting.reject(databaseError(error));
+      this.#giveUp(batch, error);
       return;
     }
     for (const done of settle) done();
   }
 
+  /** The database ended the transaction: the function it happened in fails, the others run again; else all fail. */
+  #giveUp(batch: readonly Waiting[], error: unknown): void {
+    if (!(error instanceof BatchLost)) {
+      for (const waiting of batch) waiting.reject(databaseError(error));
+      return;
+    }
+    error.culprit.reject(error.why);
+    this.#queue.unshift(...batch.filter((waiting) => waiting !== error.culprit));
+  }
+
   /** Runs one function in a savepoint; returns what is to be done when the batch is on disk. */
-  async #runOne(runner: QueryRunner, { work, resolve, reject }: Waiting): Promise<() => void> {
+  async #runOne(runner: QueryRunner, waiting: Waiting): Promise<() => void> {
+    const { work, resolve, reject } = waiting;
     const session = new Session(runner.manager, "sqlite", this.#clock);
     await runner.query("SAVEPOINT one");
-    try {
-      const value = await this.#scope.run(() => work(session));
-      await session.close();
-      if (session.fatal !== undefined) throw session.fatal;
-      await runner.query("RELEASE one");
-      return () => {
-        resolve(value as never);
-        if (session.orphanedLogs.length > 0) this.#onOrphanedLogs();
-      };
-    } catch (error) {
-      await session.close();
-      // When the database has ended the transaction by itself (disk full), this fails and so ends the batch.
+    const result = await settled(this.#scope.run(() => work(session)));
+    await session.close();
+    if (session.fatal !== undefined) throw new BatchLost(waiting, session.fatal);
+    if (!result.ok) {
       await runner.query("ROLLBACK TO one");
       await runner.query("RELEASE one");
-      return () => reject(error);
+      return () => reject(result.error);
     }
+    await runner.query("RELEASE one");
+    return () => {
+      resolve(result.value as never);
+      if (session.orphanedLogs.length > 0) this.#onOrphanedLogs();
+    };
+  }
+}
+
+/** The database itself rolled the whole batch back (disk full, I/O error) while one function ran. */
+class BatchLost extends Error {
+  readonly culprit: Waiting;
+  readonly why: AppError;
+
+  constructor(culprit: Waiting, why: AppError) {
+    super(why.message);
+    this.culprit = culprit;
+    this.why = why;
+  }
+}
+
+async function settled(
+  running: Promise<unknown>,
+): Promise<{ readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }> {
+  try {
+    return { ok: true, value: await running };
+  } catch (error) {
+    return { ok: false, error };
   }
 }

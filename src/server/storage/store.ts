@@ -43,6 +43,8 @@ export interface AccountReads {
   role(userId: number, accountId: number): Promise<Role | undefined>;
   /** Accounts in which the user has a role, itself included. */
   rolesOf(userId: number): Promise<readonly { accountId: number; role: Role }[]>;
+  /** Users with a role in the account, by id; a user account itself is not listed. */
+  members(accountId: number): Promise<readonly { userId: number; role: Role }[]>;
 }
 export interface AccountWrites extends AccountReads {
   /** @throws AppError conflict when the name is taken */
@@ -146,6 +148,7 @@ export interface RunFilter {
   readonly ref?: string;
   readonly sha?: string;
   readonly actorName?: string;
+  readonly workflowPath?: string;
 }
 export interface RunReads {
   get(id: number): Promise<Run | undefined>;
@@ -193,6 +196,8 @@ export interface TaskReads {
   /** All tasks that are not final. */
   listOpen(afterId: number, limit: number): Promise<readonly Task[]>;
   listByJob(jobId: number): Promise<readonly Task[]>;
+  /** Newest first; such as the last tasks of a runner, or Gitea's list of a repository's tasks. */
+  list(filter: { runnerId?: number; repositoryId?: number; runId?: number }, page: PageRequest): Promise<Page<Task>>;
   outputs(taskId: number): Promise<Readonly<Record<string, string>>>;
   outputKeys(taskId: number): Promise<readonly string[]>;
 }

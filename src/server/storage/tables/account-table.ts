@@ -41,6 +41,13 @@ export class AccountTable implements AccountWrites {
     return [{ accountId: userId, role: "owner" }, ...others.map(({ accountId, role }) => ({ accountId, role }))];
   }
 
+  async members(accountId: number): Promise<readonly { userId: number; role: Role }[]> {
+    const rows = await this.#session.do((m) =>
+      m.find(membershipEntity, { where: { accountId }, order: { userId: "ASC" } }),
+    );
+    return rows.map(({ userId, role }) => ({ userId, role }));
+  }
+
   async insert(account: New<Account>): Promise<Account> {
     const row = { ...account, nameLower: account.name.toLowerCase() };
     const result = await this.#session.do((m) => m.insert(accountEntity, row));

@@ -24,7 +24,7 @@ export class RunTable implements RunWrites {
   list(filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
     return this.#session.do((m) => {
       const query = m.createQueryBuilder(runEntity, "run");
-      for (const property of ["repositoryId", "event", "ref", "sha", "actorName"] as const) {
+      for (const property of ["repositoryId", "event", "ref", "sha", "actorName", "workflowPath"] as const) {
         whereEquals(query, property, filter[property]);
       }
       whereIn(query, "ownerId", filter.ownerIds);

@@ -3,7 +3,8 @@ import { keepExisting } from "../dialect.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { type TaskRow, taskEntity } from "../schema/run-entities.ts";
 import type { Session, SqlValue } from "../session.ts";
-import type { New, TaskWrites } from "../store.ts";
+import type { New, Page, PageRequest, TaskWrites } from "../store.ts";
+import { readPage, whereEquals } from "./page.ts";
 
 const rows = new RowMapper<TaskRow>(taskEntity);
 const OPEN = "status IN ('running', 'cancelling')";
@@ -34,6 +35,20 @@ export class TaskTable implements TaskWrites {
 
   listByJob(jobId: number): Promise<readonly Task[]> {
     return this.#select("WHERE job_id = ? ORDER BY id", [jobId]);
+  }
+
+  async list(
+    filter: { runnerId?: number; repositoryId?: number; runId?: number },
+    page: PageRequest,
+  ): Promise<Page<Task>> {
+    const found = await this.#session.do((m) => {
+      const query = m.createQueryBuilder(taskEntity, "task");
+      for (const property of ["runnerId", "repositoryId", "runId"] as const) {
+        whereEquals(query, property, filter[property]);
+      }
+      return readPage(query, page);
+    });
+    return { items: found.items.map(toTask), total: found.total };
   }
 
   async outputs(taskId: number): Promise<Readonly<Record<string, string>>> {
