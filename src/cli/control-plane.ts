@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { Logger } from "../lib/logger.ts";
 import { type RunningServer, startServer } from "../server/server.ts";
 import type { ServerOptions } from "../server/server-options.ts";
@@ -14,6 +15,7 @@ export async function startControlPlane(
   repoRoot?: string,
 ): Promise<RunningServer> {
   const options = await serverOptions({ ...(repoRoot === undefined ? {} : { repoRoot }), ...flags }, context);
+  await hideFromGit(resolve(context.cwd, flags.dataDir));
   return await startServer(options, { clock: context.clock, ids: context.ids, log: logger });
 }
 
@@ -41,4 +43,14 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     writeCliFile: true,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** A data directory inside a work tree is nobody's change. */
+async function hideFromGit(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await writeFile(join(dataDir, ".gitignore"), "*\n", { flag: "wx" });
+  } catch {
+    // It is there already; or the directory cannot be written, which the server says better.
+  }
 }

@@ -8,10 +8,10 @@ import { findWorkTree, type WorkTree } from "./work-tree.ts";
 export async function knownRepository(client: RestClient, tree: WorkTree): Promise<RestRepository | undefined> {
   const repositories = await client.list<RestRepository>("/repos/search", "data");
   const paths = new Set([tree.root, await realpath(tree.root)]);
-  const byPath = repositories.find(({ origin_url: url }) => url !== undefined && paths.has(url));
+  const byPath = repositories.find(({ clone_url: url }) => url !== undefined && paths.has(url));
   if (byPath !== undefined || tree.remote === undefined) return byPath;
   const remote = comparable(tree.remote);
-  return repositories.find(({ origin_url: url }) => url !== undefined && comparable(url) === remote);
+  return repositories.find(({ clone_url: url }) => url !== undefined && comparable(url) === remote);
 }
 
 /** `owner/name` of the repository of the working directory, or undefined. */

@@ -12,7 +12,7 @@ export interface RestRepository {
   readonly name: string;
   readonly full_name: string;
   /** Where the server mirrors it from. */
-  readonly origin_url?: string;
+  readonly clone_url?: string;
   readonly default_branch?: string;
   readonly owner?: { readonly login: string };
 }

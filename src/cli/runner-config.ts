@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { compileConfig, type RunnerConfig } from "../runner/config.ts";
 import type { CliContext } from "./cli-context.ts";
@@ -24,6 +24,11 @@ export async function loadRunnerConfig(options: RunnerConfigOptions, context: Cl
   });
   for (const warning of warnings) context.stderr.write(`act-runner-ts: warning: ${warning}\n`);
   return { ...config, runnerFile: resolve(context.cwd, config.runnerFile) };
+}
+
+/** Makes the folder of a runner file that is about to be written. */
+export async function makeRunnerFolder(runnerFile: string): Promise<void> {
+  await mkdir(dirname(runnerFile), { recursive: true, mode: 0o700 });
 }
 
 async function readConfig(path: string): Promise<string> {

@@ -13,7 +13,7 @@ import {
   type RegistrationSettings,
   registrationToken,
 } from "../registration-settings.ts";
-import { loadRunnerConfig } from "../runner-config.ts";
+import { loadRunnerConfig, makeRunnerFolder } from "../runner-config.ts";
 import { commaList, setting } from "../settings.ts";
 import { listenForStop } from "../stop-signals.ts";
 import { UsageError } from "../usage-error.ts";
@@ -80,6 +80,7 @@ async function registerFirst(
     );
   const labels = given.labels.flatMap((text) => commaList(text, undefined));
   using signals = listenForStop(process, context.clock);
+  await makeRunnerFolder(file);
   await register({
     instance,
     token,

@@ -15,7 +15,7 @@ import {
   type RegistrationSettings,
   registrationToken,
 } from "../registration-settings.ts";
-import { loadRunnerConfig } from "../runner-config.ts";
+import { loadRunnerConfig, makeRunnerFolder } from "../runner-config.ts";
 import { sanitize } from "../sanitize.ts";
 import { setting } from "../settings.ts";
 import { listenForStop } from "../stop-signals.ts";
@@ -63,6 +63,7 @@ async function runRegister(options: RegisterFlags, context: CliContext): Promise
     ? await askMissing(options, config.labels, context)
     : await takeGiven(options, config.labels, context);
   using signals = listenForStop(process, context.clock);
+  await makeRunnerFolder(config.runnerFile);
   const identity = await register({
     ...answers,
     ephemeral: options.ephemeral ?? false,

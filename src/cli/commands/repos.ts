@@ -135,7 +135,7 @@ function show(context: CliContext, options: ClientOptions, value: unknown, rows:
   const columns = [
     { heading: "REPOSITORY", text: (row: RestRepository) => row.full_name },
     { heading: "BRANCH", text: (row: RestRepository) => row.default_branch ?? "-" },
-    { heading: "ORIGIN", text: (row: RestRepository) => row.origin_url ?? "-" },
+    { heading: "ORIGIN", text: (row: RestRepository) => row.clone_url ?? "-" },
   ];
   context.stdout.write(formatTable(columns, rows));
 }
