@@ -23,11 +23,19 @@ export function accountRoutes(app: RestApp, deps: RestDeps): void {
 }
 
 function readRoutes(app: RestApp, deps: RestDeps): void {
-  app.get("/user", { schema: { tags, summary: "Who the token belongs to", response: { 200: callerShape } } }, async (request) => {
-    const caller = callerOf(request);
-    const account = await deps.accounts.get(caller.accountName);
-    return { ...accountJson(account), is_admin: caller.grant.kind === "admin", token: { grant: caller.grant.kind, access: caller.access } };
-  });
+  app.get(
+    "/user",
+    { schema: { tags, summary: "Who the token belongs to", response: { 200: callerShape } } },
+    async (request) => {
+      const caller = callerOf(request);
+      const account = await deps.accounts.get(caller.accountName);
+      return {
+        ...accountJson(account),
+        is_admin: caller.grant.kind === "admin",
+        token: { grant: caller.grant.kind, access: caller.access },
+      };
+    },
+  );
   app.get(
     "/admin/accounts",
     { schema: { tags, summary: "All accounts", querystring: pageQuery, response: { 200: z.array(accountShape) } } },
@@ -38,11 +46,15 @@ function readRoutes(app: RestApp, deps: RestDeps): void {
       return found.items.map(accountJson);
     },
   );
-  app.get("/orgs/:org", { schema: { tags, summary: "An account", params: orgPath, response: { 200: accountShape } } }, async (request) =>
-    accountJson(await openAccount(deps, request, request.params.org, "read")),
+  app.get(
+    "/orgs/:org",
+    { schema: { tags, summary: "An account", params: orgPath, response: { 200: accountShape } } },
+    async (request) => accountJson(await openAccount(deps, request, request.params.org, "read")),
   );
-  app.get("/users/:username", { schema: { tags, summary: "An account", params: userPath, response: { 200: accountShape } } }, async (request) =>
-    accountJson(await openAccount(deps, request, request.params.username, "read")),
+  app.get(
+    "/users/:username",
+    { schema: { tags, summary: "An account", params: userPath, response: { 200: accountShape } } },
+    async (request) => accountJson(await openAccount(deps, request, request.params.username, "read")),
   );
 }
 
@@ -62,7 +74,9 @@ function userRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (request, reply) => {
       requirePermission(serverPermission(callerOf(request), "owner"), "the server", "owner");
-      return reply.code(201).send(accountJson(await deps.accounts.create(request.body.username, "user", actorOf(request))));
+      return reply
+        .code(201)
+        .send(accountJson(await deps.accounts.create(request.body.username, "user", actorOf(request))));
     },
   );
   app.delete(
@@ -98,7 +112,14 @@ function orgRoutes(app: RestApp, deps: RestDeps): void {
   );
   app.delete(
     "/orgs/:org",
-    { schema: { tags, summary: "Deletes an organisation without repositories", params: orgPath, response: { 204: z.null() } } },
+    {
+      schema: {
+        tags,
+        summary: "Deletes an organisation without repositories",
+        params: orgPath,
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       const org = requireOrg(await openAccount(deps, request, request.params.org, "owner"));
       await deps.accounts.delete(org, actorOf(request));

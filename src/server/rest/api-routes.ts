@@ -1,6 +1,11 @@
 import fastifySwagger from "@fastify/swagger";
 import type { FastifyInstance } from "fastify";
-import { jsonSchemaTransform, serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from "fastify-type-provider-zod";
 import { z } from "zod";
 import { accountRoutes } from "./account-routes.ts";
 import { authenticateHook } from "./authenticate.ts";
@@ -17,7 +22,7 @@ import { tokenRoutes } from "./token-routes.ts";
 import { variableRoutes } from "./variable-routes.ts";
 
 /** Everything below `/api/v1`, in Gitea's shapes; the description is at `/api/v1/openapi.json`. */
-export async function apiRoutes(parent: FastifyInstance, deps: RestDeps): Promise<void> {
+export function apiRoutes(parent: FastifyInstance, deps: RestDeps): void {
   const docs = () => `${deps.publicUrl()}/api/v1/openapi.json`;
   parent.setValidatorCompiler(validatorCompiler);
   parent.setSerializerCompiler(serializerCompiler);
@@ -29,23 +34,52 @@ export async function apiRoutes(parent: FastifyInstance, deps: RestDeps): Promis
   acceptEmptyJson(parent);
   parent.decorateRequest("caller", null);
   parent.addHook("onRequest", authenticateHook(deps));
-  await parent.register(fastifySwagger, {
+  parent.register(fastifySwagger, {
     openapi: {
       openapi: "3.1.0",
-      info: { title: "act-runner-ts", version: deps.version, description: "Runs, runners and what they need; a superset of Gitea's Actions interface." },
+      info: {
+        title: "act-runner-ts",
+        version: deps.version,
+        description: "Runs, runners and what they need; a superset of Gitea's Actions interface.",
+      },
       components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       security: [{ token: [] }],
     },
     transform: jsonSchemaTransform,
   });
+  // The description is made from the routes that come after it.
+  void parent.after(() => describedRoutes(parent, deps));
+}
+
+function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
   const app = parent.withTypeProvider<ZodTypeProvider>();
   app.get(
     "/version",
-    { config: { public: true }, schema: { tags: ["server"], summary: "Version of the server", response: { 200: z.object({ version: z.string() }) } } },
+    {
+      config: { public: true },
+      schema: {
+        tags: ["server"],
+        summary: "Version of the server",
+        response: { 200: z.object({ version: z.string() }) },
+      },
+    },
     async () => ({ version: deps.version }),
   );
-  app.get("/openapi.json", { config: { public: true }, schema: { hide: true } as object }, async () => parent.swagger());
-  for (const routes of [accountRoutes, tokenRoutes, repositoryRoutes, runnerRoutes, runListRoutes, runRoutes, submitRoutes, logRoutes, secretRoutes, variableRoutes]) {
+  app.get("/openapi.json", { config: { public: true }, schema: { hide: true } as object }, async () =>
+    parent.swagger(),
+  );
+  for (const routes of [
+    accountRoutes,
+    tokenRoutes,
+    repositoryRoutes,
+    runnerRoutes,
+    runListRoutes,
+    runRoutes,
+    submitRoutes,
+    logRoutes,
+    secretRoutes,
+    variableRoutes,
+  ]) {
     routes(app, deps);
   }
 }
@@ -53,9 +87,9 @@ export async function apiRoutes(parent: FastifyInstance, deps: RestDeps): Promis
 /** Many clients send `Content-Type: application/json` with every POST, also where there is nothing to say. */
 function acceptEmptyJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser("error", "error");
-  app.removeContentTypeParser("application/json");
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
-    else parse(request, body.toString(), done);
+    else void parse(request, body.toString(), done);
   });
 }

@@ -21,7 +21,10 @@ export function headerToken(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   const found = /^(?:bearer|token)[ ]+(\S+)$/i.exec(header.trim());
   if (found?.[1] !== undefined) return found[1];
-  throw new AppError("unauthenticated", 'the Authorization header is not understood; send "Authorization: Bearer <API token>"');
+  throw new AppError(
+    "unauthenticated",
+    'the Authorization header is not understood; send "Authorization: Bearer <API token>"',
+  );
 }
 
 /** Finds out who calls. @throws AppError unauthenticated, exhausted, unavailable */

@@ -12,7 +12,11 @@ import { HTTP_STATUS } from "./rest-error.ts";
 const SERVICE = "git-upload-pack";
 /** Answers to a fetch of a huge repository list what the client has; more is no fetch. */
 const LARGEST_REQUEST = 64 * 1024 * 1024;
-const NO_CACHE = { "cache-control": "no-cache, max-age=0, must-revalidate", expires: "Fri, 01 Jan 1980 00:00:00 GMT", pragma: "no-cache" };
+const NO_CACHE = {
+  "cache-control": "no-cache, max-age=0, must-revalidate",
+  expires: "Fri, 01 Jan 1980 00:00:00 GMT",
+  pragma: "no-cache",
+};
 
 interface GitPath {
   readonly Params: { readonly owner: string; readonly repo: string };
@@ -24,14 +28,15 @@ interface GitPath {
  * `/{owner}/{repo}[.git]/git-upload-pack`. Allowed with the token of a running task of that repository (basic
  * authentication with any user name, or Bearer), or with an API token that may read it.
  */
-export async function gitRoutes(app: FastifyInstance, deps: RestDeps): Promise<void> {
+export function gitRoutes(app: FastifyInstance, deps: RestDeps): void {
   app.removeAllContentTypeParsers();
   // The body goes to git as it comes.
   app.addContentTypeParser("*", (_request, _payload, done) => done(null));
   app.setErrorHandler((thrown, _request, reply) => sendText(reply, toAppError(thrown)));
   app.get<GitPath>("/:owner/:repo/info/refs", async (request, reply) => {
     const { service } = request.query;
-    if (service === undefined) throw new AppError("forbidden", "the dumb protocol is not served; use a git client of this century");
+    if (service === undefined)
+      throw new AppError("forbidden", "the dumb protocol is not served; use a git client of this century");
     if (service !== SERVICE) throw readOnly();
     const repository = await authorized(deps, request);
     const signal = replySignal(reply);
@@ -51,7 +56,13 @@ function readOnly(): AppError {
   return new AppError("forbidden", "this server's copy is read-only; push to the repository's origin");
 }
 
-async function advertise(deps: RestDeps, repository: Repository, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal) {
+async function advertise(
+  deps: RestDeps,
+  repository: Repository,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  signal: AbortSignal,
+) {
   const protocol = protocolOf(request);
   await using pack = deps.serveGit.uploadPack(repository, { advertise: true, protocol, signal });
   pack.input.end();
@@ -61,10 +72,19 @@ async function advertise(deps: RestDeps, repository: Repository, request: Fastif
   await pack.done;
   // Version 2 has no service line (gitprotocol-http).
   const line = protocol?.includes("version=2") === true ? "" : "001e# service=git-upload-pack\n0000";
-  return reply.headers(NO_CACHE).type(`application/x-${SERVICE}-advertisement`).send(Buffer.concat([Buffer.from(line), ...parts]));
+  return reply
+    .headers(NO_CACHE)
+    .type(`application/x-${SERVICE}-advertisement`)
+    .send(Buffer.concat([Buffer.from(line), ...parts]));
 }
 
-async function fetchPack(deps: RestDeps, repository: Repository, request: FastifyRequest, reply: FastifyReply, signal: AbortSignal) {
+async function fetchPack(
+  deps: RestDeps,
+  repository: Repository,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  signal: AbortSignal,
+) {
   await using pack = deps.serveGit.uploadPack(repository, { advertise: false, protocol: protocolOf(request), signal });
   reply.hijack();
   reply.raw.writeHead(200, { ...NO_CACHE, "content-type": `application/x-${SERVICE}-result` });
@@ -87,7 +107,8 @@ async function sendBody(request: FastifyRequest, input: NodeJS.WritableStream, s
       yield chunk;
     }
   };
-  if (encoding === "gzip" || encoding === "x-gzip") await pipeline(request.raw, createGunzip(), limited, input, { signal });
+  if (encoding === "gzip" || encoding === "x-gzip")
+    await pipeline(request.raw, createGunzip(), limited, input, { signal });
   else await pipeline(request.raw, limited, input, { signal });
 }
 
@@ -106,7 +127,11 @@ async function authorized(deps: RestDeps, request: FastifyRequest<GitPath>): Pro
   if (await deps.serveGit.isTaskTokenFor(token, owner, name)) return await deps.serveGit.repository(owner, name);
   const caller = await identifyCaller(deps, token, request.ip);
   const found = await deps.repositories.find(owner, name);
-  requirePermission(found === undefined ? "hidden" : repositoryPermission(caller, found, "read"), `repository ${owner}/${name}`, "read");
+  requirePermission(
+    found === undefined ? "hidden" : repositoryPermission(caller, found, "read"),
+    `repository ${owner}/${name}`,
+    "read",
+  );
   return await deps.serveGit.repository(owner, name);
 }
 
@@ -118,7 +143,8 @@ function gitToken(header: string | undefined): string | undefined {
   const decoded = Buffer.from(value, "base64").toString("utf8");
   const colon = decoded.indexOf(":");
   const password = decoded.slice(colon + 1);
-  const token = colon === -1 || password === "" || password === "x-oauth-basic" ? decoded.slice(0, Math.max(0, colon)) : password;
+  const token =
+    colon === -1 || password === "" || password === "x-oauth-basic" ? decoded.slice(0, Math.max(0, colon)) : password;
   return token === "" ? undefined : token;
 }
 

@@ -3,7 +3,7 @@ import { toAppError } from "../../lib/errors.ts";
 import type { RestDeps } from "./rest-deps.ts";
 
 /** `/healthz`: the process answers. `/readyz`: so does the database; what probes of load balancers ask for. */
-export async function healthRoutes(app: FastifyInstance, deps: Pick<RestDeps, "ready" | "closing">): Promise<void> {
+export function healthRoutes(app: FastifyInstance, deps: Pick<RestDeps, "ready" | "closing">): void {
   app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok\n"));
   app.get("/readyz", async (_request, reply) => {
     reply.type("text/plain; charset=utf-8");

@@ -2,12 +2,12 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
-import { isConclusion } from "../domain/run.ts";
 import type { Repository } from "../domain/account.ts";
+import { isConclusion } from "../domain/run.ts";
 import type { JobView } from "../services/jobs.ts";
 import { logLine, type NumberedRow, requireTask, stepRange } from "../services/run-logs.ts";
 import { watchRun } from "../services/watch-run.ts";
-import { sendEvents, type StreamEvent } from "./event-stream.ts";
+import { type StreamEvent, sendEvents } from "./event-stream.ts";
 import { id, openRepository, repoPath } from "./places.ts";
 import { replySignal } from "./reply-signal.ts";
 import type { RestApp } from "./rest-app.ts";
@@ -42,7 +42,9 @@ export function logRoutes(app: RestApp, deps: RestDeps): void {
         summary: "Log of a job, with timestamps; with Accept: text/event-stream as it comes",
         params: repoPath.extend({ job_id: id }),
         querystring: logQuery,
-        response: { 200: { content: { "text/plain": { schema: z.string() }, "text/event-stream": { schema: z.string() } } } },
+        response: {
+          200: { content: { "text/plain": { schema: z.string() }, "text/event-stream": { schema: z.string() } } },
+        },
       },
     },
     async (request, reply) => {
@@ -99,7 +101,10 @@ async function sendText(deps: RestDeps, reply: FastifyReply, view: JobView, quer
   const steps = query.step === undefined ? undefined : stepRange(task.steps, query.step);
   const offset = query.from ?? query.offset ?? 0;
   const from = (steps?.from ?? 0) + offset;
-  const limit = Math.min(query.limit ?? Number.POSITIVE_INFINITY, Math.max(0, (steps?.limit ?? Number.POSITIVE_INFINITY) - offset));
+  const limit = Math.min(
+    query.limit ?? Number.POSITIVE_INFINITY,
+    Math.max(0, (steps?.limit ?? Number.POSITIVE_INFINITY) - offset),
+  );
   const rows = deps.logs.rows(task.id, { from, limit, signal: replySignal(reply) });
   reply.header("x-log-rows", String(await deps.logs.length(task.id)));
   return reply.type("text/plain; charset=utf-8").send(Readable.from(textChunks(rows)));
@@ -132,7 +137,11 @@ async function* jobEvents(
   }
   if (view.task !== undefined) {
     for await (const row of deps.logs.tail(view.task.id, { from, signal })) {
-      yield { event: "row", id: String(row.index), data: { index: row.index, time: rowTime(row), content: row.content } };
+      yield {
+        event: "row",
+        id: String(row.index),
+        data: { index: row.index, time: rowTime(row), content: row.content },
+      };
     }
   }
   const { job } = await deps.jobs.get(repository, view.job.id);

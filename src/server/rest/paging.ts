@@ -8,7 +8,12 @@ const MOST = 50;
 /** Query of every list: `page` counts from 1, `limit` is cut to 50. */
 export const pageQuery = z.object({
   page: z.coerce.number().int().min(1).default(1),
-  limit: z.coerce.number().int().min(1).default(DEFAULT_LIMIT).transform((limit) => Math.min(limit, MOST)),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(DEFAULT_LIMIT)
+    .transform((limit) => Math.min(limit, MOST)),
 });
 
 /** Sets `X-Total-Count` and `Link`, as Gitea and Forgejo do. @param base outside address of the server */

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
+import { AppError } from "../../lib/errors.ts";
 import type { Account, Repository } from "../domain/account.ts";
 import { GLOBAL_SCOPE, type Scope } from "../domain/scope.ts";
 import {
@@ -11,7 +12,6 @@ import {
 } from "../services/access.ts";
 import type { Accounts } from "../services/accounts.ts";
 import type { Repositories } from "../services/repositories.ts";
-import { AppError } from "../../lib/errors.ts";
 import { callerOf } from "./authenticate.ts";
 
 /** Name of an account or repository in a path. */
@@ -67,7 +67,8 @@ export const PLACES: readonly Place[] = [
       const caller = callerOf(request);
       const permission = accountPermission(caller, caller.accountId, need);
       // Nobody needs to be kept from knowing of himself.
-      if (permission === "hidden") throw new AppError("forbidden", "this token is limited to something else than its own account");
+      if (permission === "hidden")
+        throw new AppError("forbidden", "this token is limited to something else than its own account");
       requirePermission(permission, "the account", need);
       return { kind: "owner", ownerId: caller.accountId };
     },

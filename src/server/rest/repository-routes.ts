@@ -48,10 +48,14 @@ function createRoutes(app: RestApp, deps: RestDeps): void {
     return repositoryJson(repository, deps.publicUrl());
   };
   const summary = "Makes a repository; its mirror is fetched when it is needed";
-  app.post("/user/repos", { schema: { tags, summary, body: newRepository, response: { 201: repositoryShape } } }, async (request, reply) => {
-    const owner = await openAccount(deps, request, callerOf(request).accountName, "owner");
-    return reply.code(201).send(await create(request, owner));
-  });
+  app.post(
+    "/user/repos",
+    { schema: { tags, summary, body: newRepository, response: { 201: repositoryShape } } },
+    async (request, reply) => {
+      const owner = await openAccount(deps, request, callerOf(request).accountName, "owner");
+      return reply.code(201).send(await create(request, owner));
+    },
+  );
   app.post(
     "/orgs/:org/repos",
     { schema: { tags, summary, params: orgPath, body: newRepository, response: { 201: repositoryShape } } },
@@ -70,7 +74,8 @@ function createRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (request, reply) => {
       const caller = callerOf(request);
-      if (caller.grant.kind !== "admin") throw new AppError("forbidden", "only administrators make repositories for others");
+      if (caller.grant.kind !== "admin")
+        throw new AppError("forbidden", "only administrators make repositories for others");
       requirePermission(accountPermission(caller, 0, "owner"), "the server", "owner");
       const { username } = request.params;
       return reply.code(201).send(await create(request, await accountOnDemand(deps, request, username)));
@@ -99,10 +104,15 @@ function wantedOf(body: z.infer<typeof newRepository>): NewRepository {
 
 function credentialOf(given: z.infer<typeof credential>): NonNullable<NewRepository["credential"]> {
   const { username, password, private_key: privateKey, known_hosts: knownHosts } = given;
-  if (privateKey !== undefined && password === undefined) return { kind: "ssh", privateKey, knownHosts: knownHosts ?? "" };
+  if (privateKey !== undefined && password === undefined)
+    return { kind: "ssh", privateKey, knownHosts: knownHosts ?? "" };
   // The user's name does not count where the password is a token, but basic authentication needs one.
-  if (password !== undefined && privateKey === undefined) return { kind: "basic", username: username ?? "x-access-token", password };
-  throw new AppError("invalid", "the credential must have either password (and username), or private_key and known_hosts");
+  if (password !== undefined && privateKey === undefined)
+    return { kind: "basic", username: username ?? "x-access-token", password };
+  throw new AppError(
+    "invalid",
+    "the credential must have either password (and username), or private_key and known_hosts",
+  );
 }
 
 function listRoutes(app: RestApp, deps: RestDeps): void {
@@ -112,7 +122,14 @@ function listRoutes(app: RestApp, deps: RestDeps): void {
   };
   app.get(
     "/user/repos",
-    { schema: { tags, summary: "Repositories that the token reaches", querystring: pageQuery, response: { 200: z.array(repositoryShape) } } },
+    {
+      schema: {
+        tags,
+        summary: "Repositories that the token reaches",
+        querystring: pageQuery,
+        response: { 200: z.array(repositoryShape) },
+      },
+    },
     async (request, reply) => {
       const { items, total } = await list(request, request.query);
       setTotal(request, reply, deps.publicUrl(), request.query, total);
@@ -136,7 +153,15 @@ function listRoutes(app: RestApp, deps: RestDeps): void {
   );
   app.get(
     "/orgs/:org/repos",
-    { schema: { tags, summary: "Repositories of an account", params: orgPath, querystring: pageQuery, response: { 200: z.array(repositoryShape) } } },
+    {
+      schema: {
+        tags,
+        summary: "Repositories of an account",
+        params: orgPath,
+        querystring: pageQuery,
+        response: { 200: z.array(repositoryShape) },
+      },
+    },
     async (request, reply) => {
       const owner = await openAccount(deps, request, request.params.org, "read");
       const found = await deps.repositories.list({ ownerIds: [owner.id] }, request.query);
@@ -159,12 +184,22 @@ function visibleTo({ grant, roles }: Caller): { ownerIds?: readonly number[]; re
 }
 
 function oneRoutes(app: RestApp, deps: RestDeps): void {
-  app.get("/repos/:owner/:repo", { schema: { tags, summary: "A repository", params: repoPath, response: { 200: repositoryShape } } }, async (request) =>
-    repositoryJson(await openRepository(deps, request, request.params, "read"), deps.publicUrl()),
+  app.get(
+    "/repos/:owner/:repo",
+    { schema: { tags, summary: "A repository", params: repoPath, response: { 200: repositoryShape } } },
+    async (request) => repositoryJson(await openRepository(deps, request, request.params, "read"), deps.publicUrl()),
   );
   app.patch(
     "/repos/:owner/:repo",
-    { schema: { tags, summary: "Changes a repository", params: repoPath, body: repositoryPatch, response: { 200: repositoryShape } } },
+    {
+      schema: {
+        tags,
+        summary: "Changes a repository",
+        params: repoPath,
+        body: repositoryPatch,
+        response: { 200: repositoryShape },
+      },
+    },
     async (request) => {
       const repository = await openRepository(deps, request, request.params, "owner");
       const { clone_url: cloneUrl, default_branch: defaultBranch, credential: given } = request.body;
@@ -174,12 +209,22 @@ function oneRoutes(app: RestApp, deps: RestDeps): void {
         ...(given === undefined ? {} : { credential: given === null ? null : credentialOf(given) }),
       };
       const admin = callerOf(request).grant.kind === "admin";
-      return repositoryJson(await deps.repositories.update(repository, patch, admin, actorOf(request)), deps.publicUrl());
+      return repositoryJson(
+        await deps.repositories.update(repository, patch, admin, actorOf(request)),
+        deps.publicUrl(),
+      );
     },
   );
   app.delete(
     "/repos/:owner/:repo",
-    { schema: { tags, summary: "Deletes a repository with its runs; what runs is cancelled", params: repoPath, response: { 204: z.null() } } },
+    {
+      schema: {
+        tags,
+        summary: "Deletes a repository with its runs; what runs is cancelled",
+        params: repoPath,
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       const repository = await openRepository(deps, request, request.params, "owner");
       await deps.repositories.delete(repository, actorOf(request));

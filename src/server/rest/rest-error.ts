@@ -29,7 +29,13 @@ export interface ErrorBody {
 }
 
 /** Answers with a refusal. */
-export function sendRefusal(reply: FastifyReply, status: number, message: string, docs: string, details?: JsonValue): void {
+export function sendRefusal(
+  reply: FastifyReply,
+  status: number,
+  message: string,
+  docs: string,
+  details?: JsonValue,
+): void {
   const body: ErrorBody = { message, url: docs, ...(details === undefined ? {} : { details }) };
   if (status === 401) reply.header("www-authenticate", 'Bearer realm="act-runner-ts"');
   if (status === 429 || status === 503) reply.header("retry-after", "5");
@@ -42,16 +48,19 @@ export function errorHandler(docs: () => string, log: Logger) {
   return (thrown: FastifyError | AppError | Error, request: FastifyRequest, reply: FastifyReply): void => {
     if (hasZodFastifySchemaValidationErrors(thrown)) {
       const status = thrown.validationContext === "body" ? 422 : 400;
-      return sendRefusal(reply, status, validationSentence(thrown, request), docs());
+      sendRefusal(reply, status, validationSentence(thrown, request), docs());
+    } else if (!(thrown instanceof AppError) && "statusCode" in thrown && (thrown.statusCode ?? 500) < 500) {
+      sendRefusal(reply, thrown.statusCode ?? 400, requestFault(thrown), docs());
+    } else {
+      const error = toAppError(thrown);
+      if (error.code === "internal") {
+        log.error(
+          { method: request.method, url: request.routeOptions.url, err: thrown },
+          "a request failed unexpectedly",
+        );
+      }
+      sendRefusal(reply, HTTP_STATUS[error.code], error.message, docs(), error.details);
     }
-    if (!(thrown instanceof AppError) && "statusCode" in thrown && (thrown.statusCode ?? 500) < 500) {
-      return sendRefusal(reply, thrown.statusCode ?? 400, requestFault(thrown), docs());
-    }
-    const error = toAppError(thrown);
-    if (error.code === "internal") {
-      log.error({ method: request.method, url: request.routeOptions.url, err: thrown }, "a request failed unexpectedly");
-    }
-    sendRefusal(reply, HTTP_STATUS[error.code], error.message, docs(), error.details);
   };
 }
 

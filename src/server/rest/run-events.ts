@@ -13,7 +13,8 @@ export function parseMarks(text: string | undefined): RowMarks {
   if (text === undefined || text === "") return marks;
   for (const part of text.split(",")) {
     const found = /^(\d{1,15}):(\d{1,15})$/.exec(part);
-    if (found === null) throw new AppError("invalid", "the Last-Event-ID is not one of this stream; leave it out to begin at the start");
+    if (found === null)
+      throw new AppError("invalid", "the Last-Event-ID is not one of this stream; leave it out to begin at the start");
     marks.set(Number(found[1]), Number(found[2]));
   }
   return marks;
@@ -47,7 +48,11 @@ export async function* runEvents(
         yield { event: "step", data: { job_id: change.jobId, ...stepJson(change.step) } };
         break;
       case "rows": {
-        const rows = change.rows.map(({ index, time, content }) => ({ index, time: new Date(time).toISOString(), content }));
+        const rows = change.rows.map(({ index, time, content }) => ({
+          index,
+          time: new Date(time).toISOString(),
+          content,
+        }));
         yield { event: "log", id: marksText(marks), data: { job_id: change.jobId, task_id: change.taskId, rows } };
       }
     }

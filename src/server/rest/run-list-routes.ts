@@ -92,7 +92,10 @@ function jobLists(app: RestApp, deps: RestDeps, place: Place): void {
       const statuses = statusFilter(request.query.status);
       const filter = { ...within, ...(statuses === undefined ? {} : { statuses }) };
       const found = await deps.jobs.list(filter, request.query);
-      const homes = await repositoriesOf(deps, found.items.map((view) => view.job));
+      const homes = await repositoriesOf(
+        deps,
+        found.items.map((view) => view.job),
+      );
       setTotal(request, reply, deps.publicUrl(), request.query, found.total);
       const jobs = found.items.flatMap((view) => {
         const home = homes.get(view.job.repositoryId);

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { AppError } from "../../lib/errors.ts";
-import { isConclusion, type Run } from "../domain/run.ts";
 import type { Repository } from "../domain/account.ts";
+import { isConclusion, type Run } from "../domain/run.ts";
 import type { Need } from "../services/access.ts";
 import { actorOf } from "./authenticate.ts";
 import { jobJson, jobShape } from "./job-json.ts";
@@ -11,8 +11,8 @@ import { id, openRepository, repoPath } from "./places.ts";
 import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
 import { sendRefusal } from "./rest-error.ts";
-import { jobListShape } from "./run-list-routes.ts";
 import { runJson, runShape } from "./run-json.ts";
+import { jobListShape } from "./run-list-routes.ts";
 
 const runPath = repoPath.extend({ run: id });
 const jobPath = repoPath.extend({ job_id: id });
@@ -94,7 +94,9 @@ function cancelRoutes(app: RestApp, deps: RestDeps): void {
   }
   app.delete(
     `${base}/runs/:run`,
-    { schema: { tags: ["runs"], summary: "Deletes a run that has ended", params: runPath, response: { 204: z.null() } } },
+    {
+      schema: { tags: ["runs"], summary: "Deletes a run that has ended", params: runPath, response: { 204: z.null() } },
+    },
     async (request, reply) => {
       const { run } = await openRun(deps, request, "owner");
       if (!isConclusion(run.status)) {
@@ -115,7 +117,10 @@ function rerunRoutes(app: RestApp, deps: RestDeps): void {
       {
         schema: {
           tags: ["runs"],
-          summary: which === "all" ? "Runs all jobs again" : "Runs the jobs again that did not succeed, and those that need them",
+          summary:
+            which === "all"
+              ? "Runs all jobs again"
+              : "Runs the jobs again that did not succeed, and those that need them",
           ...{ params: runPath, response: { 201: runShape } },
         },
       },

@@ -33,7 +33,9 @@ export function runnerRoutes(app: RestApp, deps: RestDeps): void {
   // Gitea before 1.26 and Forgejo have it here too.
   app.get(
     "/admin/runners/registration-token",
-    { schema: { tags: ["runners"], summary: "Current registration token of the server", response: { 200: tokenShape } } },
+    {
+      schema: { tags: ["runners"], summary: "Current registration token of the server", response: { 200: tokenShape } },
+    },
     async (request) => {
       const scope = await adminPlace().open(deps, request, "owner");
       return { token: await deps.registrationTokens.current(scope, actorOf(request)) };
@@ -78,7 +80,15 @@ function listRoutes(app: RestApp, deps: RestDeps, place: Place): void {
   const list = z.object({ runners: z.array(runnerShape), total_count: z.number() });
   app.get(
     `${place.prefix}/runners`,
-    { schema: { tags: ["runners"], summary: "Runners", params: place.params, querystring: query, response: { 200: list } } },
+    {
+      schema: {
+        tags: ["runners"],
+        summary: "Runners",
+        params: place.params,
+        querystring: query,
+        response: { 200: list },
+      },
+    },
     async (request, reply) => {
       const scope = await place.open(deps, request, "read");
       const { disabled, visible, ...page } = request.query;
@@ -142,7 +152,14 @@ function changeRoutes(app: RestApp, deps: RestDeps, place: Place): void {
   );
   app.delete(
     `${place.prefix}/runners/:runner_id`,
-    { schema: { tags: ["runners"], summary: "Deletes a runner; what it runs fails", params, response: { 204: z.null() } } },
+    {
+      schema: {
+        tags: ["runners"],
+        summary: "Deletes a runner; what it runs fails",
+        params,
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       const scope = await place.open(deps, request, "owner");
       await deps.runnerAdmin.delete(scope, request.params.runner_id, actorOf(request));

@@ -15,11 +15,22 @@ export function secretRoutes(app: RestApp, deps: RestDeps): void {
     const params = place.params.extend({ name: z.string().min(1) });
     app.get(
       `${place.prefix}/secrets`,
-      { schema: { tags, summary: "Names of the secrets", params: place.params, response: { 200: z.array(secretShape) } } },
+      {
+        schema: {
+          tags,
+          summary: "Names of the secrets",
+          params: place.params,
+          response: { 200: z.array(secretShape) },
+        },
+      },
       async (request, reply) => {
         const rows = await deps.settings.secrets(await place.open(deps, request, "owner"));
         reply.header("x-total-count", String(rows.length));
-        return rows.map((row) => ({ name: row.name, description: row.description, created_at: timeText(row.createdAt) }));
+        return rows.map((row) => ({
+          name: row.name,
+          description: row.description,
+          created_at: timeText(row.createdAt),
+        }));
       },
     );
     app.put(

@@ -53,7 +53,12 @@ function submitRoute(app: RestApp, deps: RestDeps): void {
       }
       const repository = await openRepository(deps, request, { owner, repo }, "write");
       const { run, warnings } = await submit(deps, request, reply, repository, rest);
-      const found = warnings.map(({ code, message, range }) => ({ code, message, line: range.line, column: range.column }));
+      const found = warnings.map(({ code, message, range }) => ({
+        code,
+        message,
+        line: range.line,
+        column: range.column,
+      }));
       return reply.code(201).send({ ...runJson(run, repository, deps.publicUrl()), warnings: found });
     },
   );
@@ -92,7 +97,12 @@ function dispatchRoute(app: RestApp, deps: RestDeps): void {
       const { ref, return_run_info: forgejo } = request.body;
       const event = "workflow_dispatch";
       const given = request.body.inputs === undefined ? {} : { inputs: request.body.inputs };
-      const { run } = await submit(deps, request, reply, repository, { workflow: request.params.workflow, ref, event, ...given });
+      const { run } = await submit(deps, request, reply, repository, {
+        workflow: request.params.workflow,
+        ref,
+        event,
+        ...given,
+      });
       const details = request.query.return_run_details;
       if (details !== "true" && details !== "1" && forgejo !== true) return reply.code(204).send(null);
       return reply.code(forgejo === true ? 201 : 200).send({
@@ -159,7 +169,15 @@ function workflowRoutes(app: RestApp, deps: RestDeps): void {
   const shape = z.object({ workflows: z.array(workflowShape), total_count: z.number() });
   app.get(
     `${base}/workflows`,
-    { schema: { tags: ["workflows"], summary: "Workflows at a ref", params: repoPath, querystring, response: { 200: shape } } },
+    {
+      schema: {
+        tags: ["workflows"],
+        summary: "Workflows at a ref",
+        params: repoPath,
+        querystring,
+        response: { 200: shape },
+      },
+    },
     async (request, reply) => {
       const workflows = await list(request, reply, request.query.ref);
       return { workflows, total_count: workflows.length };
@@ -167,10 +185,20 @@ function workflowRoutes(app: RestApp, deps: RestDeps): void {
   );
   app.get(
     `${base}/workflows/:workflow`,
-    { schema: { tags: ["workflows"], summary: "A workflow", params: workflowPath, querystring, response: { 200: workflowShape } } },
+    {
+      schema: {
+        tags: ["workflows"],
+        summary: "A workflow",
+        params: workflowPath,
+        querystring,
+        response: { 200: workflowShape },
+      },
+    },
     async (request, reply) => {
       const wanted = request.params.workflow;
-      const found = (await list(request, reply, request.query.ref)).find((one) => one.id === wanted || one.path === wanted);
+      const found = (await list(request, reply, request.query.ref)).find(
+        (one) => one.id === wanted || one.path === wanted,
+      );
       if (found === undefined) throw new AppError("not_found", `there is no workflow ${wanted} in the repository`);
       return found;
     },

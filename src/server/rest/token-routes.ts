@@ -57,7 +57,11 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
     {
       schema: {
         ...{ tags: ["tokens"], summary: "Makes an API token; its text is shown this once" },
-        ...{ params: path, body: newToken, response: { 201: tokenShape.extend({ sha1: z.string(), token: z.string() }) } },
+        ...{
+          params: path,
+          body: newToken,
+          response: { 201: tokenShape.extend({ sha1: z.string(), token: z.string() }) },
+        },
       },
     },
     async (request, reply) => {
@@ -73,7 +77,14 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
   );
   app.delete(
     "/users/:username/tokens/:id",
-    { schema: { tags: ["tokens"], summary: "Deletes an API token", params: path.extend({ id }), response: { 204: z.null() } } },
+    {
+      schema: {
+        tags: ["tokens"],
+        summary: "Deletes an API token",
+        params: path.extend({ id }),
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       const account = await openOwn(deps, request, request.params.username);
       await deps.apiTokens.delete(account, request.params.id, actorOf(request));
@@ -91,7 +102,11 @@ async function openOwn(deps: RestDeps, request: FastifyRequest, username: string
   return account;
 }
 
-async function grantFor(deps: RestDeps, wanted: z.infer<typeof newToken>, account: Account): Promise<ApiToken["grant"]> {
+async function grantFor(
+  deps: RestDeps,
+  wanted: z.infer<typeof newToken>,
+  account: Account,
+): Promise<ApiToken["grant"]> {
   switch (wanted.grant) {
     case "admin":
       return { kind: "admin" };
@@ -102,7 +117,8 @@ async function grantFor(deps: RestDeps, wanted: z.infer<typeof newToken>, accoun
     case "repository": {
       const [owner = "", name = ""] = (wanted.repository ?? "").split("/");
       const repository = await deps.repositories.find(owner, name);
-      if (repository === undefined) throw new AppError("invalid", "the grant repository needs a repository that exists, as owner/name");
+      if (repository === undefined)
+        throw new AppError("invalid", "the grant repository needs a repository that exists, as owner/name");
       return { kind: "repository", ownerId: repository.ownerId, repositoryId: repository.id };
     }
   }
@@ -111,7 +127,8 @@ async function grantFor(deps: RestDeps, wanted: z.infer<typeof newToken>, accoun
 /** Nobody gives more than he has. */
 function requireNotMore(caller: Caller, grant: ApiToken["grant"], access: ApiToken["access"]): void {
   const isAdmin = caller.grant.kind === "admin";
-  if (access === "write" && caller.access !== "write") throw new AppError("forbidden", "a token that may only read cannot make one that may write");
+  if (access === "write" && caller.access !== "write")
+    throw new AppError("forbidden", "a token that may only read cannot make one that may write");
   if (isAdmin) return;
   if (grant.kind === "admin") throw new AppError("forbidden", "only administrators make tokens with the grant admin");
   const within = caller.grant.kind === "owner" && caller.grant.ownerId === grant.ownerId;

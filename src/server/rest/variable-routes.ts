@@ -76,7 +76,15 @@ function writeRoutes(app: RestApp, deps: RestDeps, place: Place): void {
   );
   app.put(
     url,
-    { schema: { tags, summary: "Changes a variable, or its name", params, body: variablePatch, response: { 204: z.null() } } },
+    {
+      schema: {
+        tags,
+        summary: "Changes a variable, or its name",
+        params,
+        body: variablePatch,
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       const scope = await place.open(deps, request, "owner");
       const { name: rename, value, description } = request.body;

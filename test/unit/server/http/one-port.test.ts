@@ -1,6 +1,6 @@
-import { connect as connectHttp2, type ClientHttp2Session } from "node:http2";
-import { connect } from "node:net";
 import { once } from "node:events";
+import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -27,7 +27,8 @@ async function raw(pieces: readonly string[], until: string): Promise<string> {
     seen += chunk.toString("latin1");
     if (seen.includes(until)) socket.end();
   });
-  for (const piece of pieces) await new Promise<void>((resolve) => socket.write(piece, "latin1", () => setImmediate(resolve)));
+  for (const piece of pieces)
+    await new Promise<void>((resolve) => socket.write(piece, "latin1", () => setImmediate(resolve)));
   await once(socket, "close");
   return seen;
 }
@@ -64,7 +65,10 @@ describe("one port", () => {
   });
 
   it("takes a request that comes byte by byte", async () => {
-    const answer = await raw([..."POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"], "\r\n\r\n");
+    const answer = await raw(
+      [..."POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"],
+      "\r\n\r\n",
+    );
     expect(answer).toContain("HTTP/1.1 404");
   });
 
@@ -86,7 +90,9 @@ describe("one port", () => {
     const { port } = server.server.address;
     await using other = await testServer();
     await other.server.close();
-    await expect(startServer({ listen: `127.0.0.1:${port}`, dataDir: other.dataDir })).rejects.toThrow(`127.0.0.1:${port}`);
+    await expect(startServer({ listen: `127.0.0.1:${port}`, dataDir: other.dataDir })).rejects.toThrow(
+      `127.0.0.1:${port}`,
+    );
   });
 });
 
