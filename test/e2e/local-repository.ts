@@ -15,9 +15,16 @@ export interface LocalRepository extends AsyncDisposable {
   readonly sha: string;
 }
 
-/** Makes a repository of one commit on `main`. `files`: path → text. */
-export async function makeLocalRepository(files: Readonly<Record<string, string>>): Promise<LocalRepository> {
-  const root = await realpath(await mkdtemp(join(tmpdir(), "repositories-")));
+/**
+ * Makes a repository of one commit on `main`.
+ * @param files path → text
+ * @param options `root`: a directory that is there already and that stays. @default one that goes with the repository
+ */
+export async function makeLocalRepository(
+  files: Readonly<Record<string, string>>,
+  options: { readonly root?: string } = {},
+): Promise<LocalRepository> {
+  const root = options.root ?? (await realpath(await mkdtemp(join(tmpdir(), "repositories-"))));
   const path = join(root, "project");
   const git = async (...args: string[]) =>
     await run("git", ["-C", path, "-c", "user.name=test", "-c", "user.email=test@example.com", ...args], {
@@ -36,6 +43,7 @@ export async function makeLocalRepository(files: Readonly<Record<string, string>
     root,
     path,
     sha: stdout.trim(),
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true, maxRetries: 3 }),
+    [Symbol.asyncDispose]: () =>
+      rm(options.root === undefined ? root : path, { recursive: true, force: true, maxRetries: 3 }),
   };
 }

@@ -20,13 +20,30 @@ export async function curl(
 ): Promise<CurlAnswer> {
   // By standard input, because headers carry tokens and argv is public.
   const lines = [
-    ...Object.entries({ "content-type": "application/json", ...headers }).map(([k, v]) => `header = ${quoted(`${k}: ${v}`)}`),
+    ...Object.entries({ "content-type": "application/json", ...headers }).map(
+      ([k, v]) => `header = ${quoted(`${k}: ${v}`)}`,
+    ),
     `data-raw = ${quoted(JSON.stringify(message))}`,
     `url = ${quoted(`${base}/api/actions/${service}`)}`,
   ];
-  const child = spawn("curl", ["--silent", "--show-error", "--noproxy", "*", "--max-time", "30", "--config", "-", "--write-out", "\n%{http_code}"], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = spawn(
+    "curl",
+    [
+      "--silent",
+      "--show-error",
+      "--noproxy",
+      "*",
+      "--max-time",
+      "30",
+      "--config",
+      "-",
+      "--write-out",
+      "\n%{http_code}",
+    ],
+    {
+      stdio: ["pipe", "pipe", "pipe"],
+    },
+  );
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (chunk) => (stdout += chunk));

@@ -82,7 +82,10 @@ export const foreignClients: readonly ForeignClient[] = [go, python];
 
 /** Where prepare.sh puts the Python packages: a change of the pins makes a new venv. */
 function venv(): string {
-  const pins = createHash("sha256").update(readFileSync(join(here, "python/requirements.txt"))).digest("hex").slice(0, 12);
+  const pins = createHash("sha256")
+    .update(readFileSync(join(here, "python/requirements.txt")))
+    .digest("hex")
+    .slice(0, 12);
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "act-runner-ts", `interop-python-${pins}`);
 }
 
@@ -110,7 +113,15 @@ async function printed(
   const options: ExecFileOptions = {
     timeout: 60_000,
     // A proxy of the machine is not for loopback; grpc clients would ask it.
-    env: { ...process.env, ...env, INTEROP_ADDRESS: address, INTEROP_NAME: name, INTEROP_TOKEN: token, NO_PROXY: "*", no_proxy: "*" },
+    env: {
+      ...process.env,
+      ...env,
+      INTEROP_ADDRESS: address,
+      INTEROP_NAME: name,
+      INTEROP_TOKEN: token,
+      NO_PROXY: "*",
+      no_proxy: "*",
+    },
   };
   const { stdout } = await run(program, args, { ...options, encoding: "utf8" });
   return stdout

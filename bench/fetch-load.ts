@@ -1,0 +1,42 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { FetchTaskRequestSchema } from "../src/protocol/messages.ts";
+import type { Identity } from "./bench-server.ts";
+import type { Call, CallSource } from "./load.ts";
+
+/** Below the margin of 500 ms that the server keeps, so that a call is answered at once instead of being parked. */
+const TIMEOUT_MS = 400;
+
+/** FetchTask of one runner, as stock runners send it. */
+function fetchCall(identity: Identity): Call {
+  return {
+    method: "runner.v1.RunnerService/FetchTask",
+    headers: [
+      ["content-type", "application/proto"],
+      ["connect-protocol-version", "1"],
+      ["connect-timeout-ms", String(TIMEOUT_MS)],
+      ["accept-encoding", "gzip"],
+      ["user-agent", "bench"],
+      ...identity,
+    ],
+    body: Buffer.from(toBinary(FetchTaskRequestSchema, create(FetchTaskRequestSchema, { tasksVersion: 1n }))),
+  };
+}
+
+/** Lanes that let all runners fetch in turn, for some time or once each. */
+export function fetchLanes(
+  runners: readonly Identity[],
+  lanes: number,
+  until: { seconds: number } | "once each",
+): CallSource[] {
+  const calls = runners.map(fetchCall);
+  const end = until === "once each" ? Number.POSITIVE_INFINITY : performance.now() + until.seconds * 1000;
+  let sent = 0;
+  const source: CallSource = {
+    next() {
+      if (performance.now() > end || (until === "once each" && sent >= calls.length)) return undefined;
+      return calls[sent++ % calls.length];
+    },
+    answered() {},
+  };
+  return Array.from({ length: lanes }, () => source);
+}
