@@ -1,7 +1,8 @@
+import type { ConnectRouter } from "@connectrpc/connect";
 import { createContextValues } from "@connectrpc/connect";
 import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
-import type { ConnectRouter } from "@connectrpc/connect";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
+import type { Clock } from "../lib/clock.ts";
 import { RPC_PREFIX } from "../protocol/headers.ts";
 import { remoteAddressKey } from "./connect/remote-address.ts";
 import { createHttpListener, type HttpListener } from "./http-listener.ts";
@@ -12,20 +13,21 @@ const RELEASE_EVERY_MS = 100;
 /** A fastify instance on a listener for both versions of HTTP. */
 export interface HttpApp {
   readonly app: FastifyInstance;
-  /**
-   * Takes no more connections, lets what is in flight finish and ends it after `graceMs`.
-   * @param wait sleeps; the clock's
-   */
-  close(graceMs: number, wait: (ms: number) => Promise<void>): Promise<void>;
+  /** Takes no more connections, lets what is in flight finish and ends it after `graceMs`. */
+  close(graceMs: number): Promise<void>;
 }
 
 /** Makes the app. @param basePath path of the public URL, which is taken off where a proxy leaves it on */
-export function createHttpApp(options: { readonly trustedProxies: readonly string[]; readonly basePath: string }): HttpApp {
-  const { trustedProxies, basePath } = options;
+export function createHttpApp(options: {
+  readonly trustedProxies: readonly string[];
+  readonly basePath: string;
+  readonly clock: Clock;
+}): HttpApp {
+  const { trustedProxies, basePath, clock } = options;
   let listener: HttpListener | undefined;
   const app = fastify({
     serverFactory: (handler) => {
-      listener = createHttpListener(handler);
+      listener = createHttpListener(handler, clock);
       return listener.server;
     },
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
@@ -37,7 +39,7 @@ export function createHttpApp(options: { readonly trustedProxies: readonly strin
   });
   return {
     app,
-    async close(graceMs, wait) {
+    async close(graceMs) {
       const closed = app.close();
       let over = false;
       closed.then(
@@ -46,7 +48,7 @@ export function createHttpApp(options: { readonly trustedProxies: readonly strin
       );
       for (let waited = 0; !over && waited < graceMs; waited += RELEASE_EVERY_MS) {
         listener?.releaseIdle();
-        await Promise.race([closed.catch(() => undefined), wait(RELEASE_EVERY_MS)]);
+        await Promise.race([closed.catch(() => undefined), clock.sleep(RELEASE_EVERY_MS, {})]);
       }
       if (!over) listener?.destroyAll();
       await closed;
@@ -55,16 +57,10 @@ export function createHttpApp(options: { readonly trustedProxies: readonly strin
 }
 
 /** Mounts the runner protocol under `/api/actions` and at the root, where plain gRPC clients look for it. */
-export async function mountRunnerProtocol(app: FastifyInstance, routes: (router: ConnectRouter) => void): Promise<void> {
-  for (const prefix of [RPC_PREFIX, ""]) {
-    await app.register(
-      async (scope) => {
-        await scope.register(fastifyConnectPlugin, {
-          routes,
-          contextValues: (request) => createContextValues().set(remoteAddressKey, request.ip),
-        });
-      },
-      { prefix },
-    );
-  }
+export async function mountRunnerProtocol(
+  app: FastifyInstance,
+  routes: (router: ConnectRouter) => void,
+): Promise<void> {
+  const contextValues = (request: FastifyRequest) => createContextValues().set(remoteAddressKey, request.ip);
+  for (const prefix of [RPC_PREFIX, ""]) await app.register(fastifyConnectPlugin, { routes, contextValues, prefix });
 }

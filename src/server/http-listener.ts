@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import type { Clock } from "../lib/clock.ts";
 
 /** First bytes of an HTTP/2 connection; three are enough, because `P` alone also begins POST, PUT and PATCH. */
 const PREFACE = Buffer.from("PRI");
@@ -30,7 +31,7 @@ export interface HttpListener {
  * the socket goes to HTTP/2 or back to HTTP/1.1 (measured against the alternatives: a net.Server in front loses the
  * timeouts of http.Server and hangs in close).
  */
-export function createHttpListener(handler: RequestListener): HttpListener {
+export function createHttpListener(handler: RequestListener, clock: Clock): HttpListener {
   const server = createServer({ keepAliveTimeout: 65_000 }, handler);
   const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS } });
   // Fastify's handler reads both kinds of request; the types of the compatibility API only differ in what it never uses.
@@ -48,7 +49,7 @@ export function createHttpListener(handler: RequestListener): HttpListener {
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    peek(socket, peeking, (isHttp2) => {
+    peek(socket, peeking, clock, (isHttp2) => {
       if (!isHttp2) return http1.call(server, socket);
       // http.Server accepts half-open sockets; without this a killed HTTP/2 client would never be noticed.
       socket.allowHalfOpen = false;
@@ -72,16 +73,15 @@ export function createHttpListener(handler: RequestListener): HttpListener {
 }
 
 /** Reads until three bytes are there, puts them back and tells whether they open an HTTP/2 connection. */
-function peek(socket: Socket, peeking: Set<Socket>, decided: (isHttp2: boolean) => void): void {
+function peek(socket: Socket, peeking: Set<Socket>, clock: Clock, decided: (isHttp2: boolean) => void): void {
   let seen = Buffer.alloc(0);
   peeking.add(socket);
   const drop = () => socket.destroy();
-  socket.setTimeout(PEEK_MS, drop);
+  const timer = clock.timer(PEEK_MS, drop);
   socket.on("error", drop);
   const settle = () => {
     peeking.delete(socket);
-    socket.setTimeout(0);
-    socket.off("timeout", drop);
+    timer[Symbol.dispose]();
     socket.off("readable", onReadable);
     socket.off("end", onEnd);
     socket.off("close", settle);

@@ -1,4 +1,5 @@
 import type { AddressInfo } from "node:net";
+import type { FastifyInstance } from "fastify";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -33,25 +34,24 @@ export interface HttpSideDeps {
 export async function openHttpSide(deps: HttpSideDeps): Promise<HttpSide> {
   const { options, clock, log, protocol, rest } = deps;
   const basePath = options.publicUrl === null ? "" : new URL(options.publicUrl).pathname.replace(/\/$/, "");
-  const make = () => createHttpApp({ trustedProxies: options.trustedProxies, basePath });
+  const make = () => createHttpApp({ trustedProxies: options.trustedProxies, basePath, clock });
   const routes = runnerRoutes({ services: protocol, log });
   const main = make();
   const apps: HttpApp[] = [main];
-  const wait = (ms: number) => clock.sleep(ms, {});
   const close = async (graceMs: number) => {
-    await Promise.all(apps.map((app) => app.close(graceMs, wait)));
+    await Promise.all(apps.map((app) => app.close(graceMs)));
   };
   try {
-    await main.app.register(async (scope) => healthRoutes(scope, rest));
+    await mount(main, (scope) => healthRoutes(scope, rest));
     await mountRunnerProtocol(main.app, routes);
-    await main.app.register(async (scope) => apiRoutes(scope, rest), { prefix: "/api/v1" });
-    await main.app.register(async (scope) => gitRoutes(scope, rest));
+    await mount(main, (scope) => apiRoutes(scope, rest), "/api/v1");
+    await mount(main, (scope) => gitRoutes(scope, rest));
     const address = await listen(main, options.listen);
     let runnersAddress: ListenAddress | null = null;
     if (options.listenRunners !== null) {
       const second = make();
       apps.push(second);
-      await second.app.register(async (scope) => healthRoutes(scope, rest));
+      await mount(second, (scope) => healthRoutes(scope, rest));
       await mountRunnerProtocol(second.app, routes);
       runnersAddress = await listen(second, options.listenRunners);
     }
@@ -62,12 +62,27 @@ export async function openHttpSide(deps: HttpSideDeps): Promise<HttpSide> {
   }
 }
 
+/** Mounts routes with hooks and parsers of their own. */
+async function mount({ app }: HttpApp, routes: (scope: FastifyInstance) => void, prefix = ""): Promise<void> {
+  await app.register(
+    (scope, _options, done) => {
+      routes(scope);
+      done();
+    },
+    { prefix },
+  );
+}
+
 async function listen({ app }: HttpApp, wanted: ListenAddress): Promise<ListenAddress> {
   try {
     await app.listen({ host: wanted.host, port: wanted.port });
   } catch (error) {
     const place = `${wanted.host}:${wanted.port}`;
-    throw new AppError("unavailable", `the server cannot listen on ${place} (${errorText(error)}); choose another address`, error);
+    throw new AppError(
+      "unavailable",
+      `the server cannot listen on ${place} (${errorText(error)}); choose another address`,
+      error,
+    );
   }
   const { address, port } = app.server.address() as AddressInfo;
   return { host: address, port };
