@@ -25,13 +25,22 @@ async function enableCache() {
   enableCompileCache?.(join(caches, "act-runner-ts", "compile"));
 }
 
+/** Without its launcher a program would run on unseen: a launcher that is killed takes it along, gently. */
+function endWithLauncher() {
+  if (process.channel === undefined) return;
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  process.channel.unref();
+}
+
 /**
  * Runs this file again with another Node and becomes its shadow: same signals, same exit.
  * @param {string} node path of the other Node
  */
 function runWith(node) {
   const self = fileURLToPath(import.meta.url);
-  const child = spawn(node, [...process.execArgv, self, ...process.argv.slice(2)], { stdio: "inherit" });
+  const child = spawn(node, [...process.execArgv, self, ...process.argv.slice(2)], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     process.stderr.write(
@@ -48,6 +57,7 @@ function runWith(node) {
 
 process.env.UV_THREADPOOL_SIZE ??= "8"; // argon2 shares the pool with file and name look-ups
 if (Number.parseInt(process.versions.node, 10) >= MINIMUM_MAJOR) {
+  endWithLauncher();
   await enableCache();
   await import(new URL("../src/cli/main.ts", import.meta.url).href);
 } else {

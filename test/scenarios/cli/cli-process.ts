@@ -15,6 +15,16 @@ export interface CliResult {
   readonly err: string;
 }
 
+/** How a command is started. */
+export interface StartOptions {
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  /** Standard input. */
+  readonly input?: string;
+  /** The Node that starts the bin. @default the one that runs the tests */
+  readonly node?: string;
+}
+
 /** A directory of its own with a home in it, where commands are run; disposing ends what still runs, by pid, and removes it. */
 export class CliPlace implements AsyncDisposable {
   readonly directory: string;
@@ -47,10 +57,7 @@ export class CliPlace implements AsyncDisposable {
   }
 
   /** Starts a command. */
-  start(
-    args: readonly string[],
-    options: { env?: Record<string, string>; cwd?: string; input?: string } = {},
-  ): StartedCli {
+  start(args: readonly string[], options: StartOptions = {}): StartedCli {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: options.cwd ?? this.directory,
       env: { PATH: process.env["PATH"], HOME: join(this.#root, "home"), ...options.env },
@@ -63,10 +70,7 @@ export class CliPlace implements AsyncDisposable {
   }
 
   /** Runs a command to its end. */
-  async run(
-    args: readonly string[],
-    options: { env?: Record<string, string>; cwd?: string; input?: string } = {},
-  ): Promise<CliResult> {
+  async run(args: readonly string[], options: StartOptions = {}): Promise<CliResult> {
     return await this.start(args, options).ended;
   }
 
