@@ -1,7 +1,7 @@
 import type { SqliteConnection, SqliteStatement } from "../sqlite-driver.ts";
 import { LogCompactor } from "./log-compactor.ts";
 import type { LogRequest } from "./log-messages.ts";
-import { decodeRows, encodeRows, pack, type Segment } from "./segment-codec.ts";
+import { beyond, pack, type Segment } from "./segment-codec.ts";
 
 /** Logs whose length is kept in memory. */
 const CACHED_LOGS = 10_000;
@@ -110,13 +110,4 @@ export class LogWriter {
     this.#states.set(taskId, state);
     return state;
   }
-}
-
-/** The part of a segment at or beyond row `length`, or undefined when all of it is stored. */
-export function beyond(segment: Segment, length: number): Segment | undefined {
-  const stored = length - segment.firstRow;
-  if (stored <= 0) return segment;
-  if (stored >= segment.rowCount) return undefined;
-  const text = encodeRows(decodeRows(segment.text).slice(stored));
-  return { firstRow: length, rowCount: segment.rowCount - stored, text };
 }

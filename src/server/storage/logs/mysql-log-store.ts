@@ -1,9 +1,9 @@
-import { keepExisting, placeholders } from "../dialect.ts";
+import { placeholders } from "../dialect.ts";
 import type { LogRow, LogStore } from "../log-store.ts";
 import type { Session } from "../session.ts";
 import { ChangeListeners } from "./change-listeners.ts";
-import { beyond } from "./log-writer.ts";
-import { decodeRows, pack, toSegments, unpack } from "./segment-codec.ts";
+import { lockLogs, MysqlLogAppender, type SessionWriter } from "./mysql-log-appender.ts";
+import { decodeRows, toSegments, unpack } from "./segment-codec.ts";
 
 /** Most rows in one SELECT. */
 const READ_ROWS = 4096;
@@ -14,12 +14,14 @@ const READ_ROWS = 4096;
  */
 export class MysqlLogStore implements LogStore {
   readonly #reader: Session;
-  readonly #writer: { writeSession<T>(work: (session: Session) => Promise<T>): Promise<T> };
+  readonly #writer: SessionWriter;
+  readonly #appender: MysqlLogAppender;
   readonly #listeners = new ChangeListeners();
 
-  constructor(reader: Session, writer: { writeSession<T>(work: (session: Session) => Promise<T>): Promise<T> }) {
+  constructor(reader: Session, writer: SessionWriter) {
     this.#reader = reader;
     this.#writer = writer;
+    this.#appender = new MysqlLogAppender(writer);
   }
 
   async length(taskId: number): Promise<number> {
@@ -29,29 +31,14 @@ export class MysqlLogStore implements LogStore {
 
   async append(taskId: number, index: number, rows: readonly LogRow[]): Promise<number> {
     if (rows.length === 0) return this.length(taskId);
-    const segments = toSegments(index, rows);
-    const { before, after } = await this.#writer.writeSession(async (session) => {
-      const { length, finished } = await lockLog(session, taskId);
-      let next = length;
-      for (const segment of finished ? [] : segments) {
-        const fresh = beyond(segment, next);
-        if (fresh === undefined) continue;
-        if (fresh.firstRow > next) break;
-        const sql = "INSERT INTO log_segment (task_id, first_row, row_count, data) VALUES (?, ?, ?, ?)";
-        await session.run(sql, [taskId, fresh.firstRow, fresh.rowCount, pack(fresh.text)]);
-        next += fresh.rowCount;
-      }
-      if (next > length) await session.run("UPDATE log SET row_count = ? WHERE task_id = ?", [next, taskId]);
-      return { before: length, after: next };
-    });
+    const { before, after } = await this.#appender.append(taskId, toSegments(index, rows));
     if (after > before) this.#listeners.notify(taskId);
     return after;
   }
 
   async finish(taskId: number): Promise<void> {
     await this.#writer.writeSession(async (session) => {
-      const { finished } = await lockLog(session, taskId);
-      if (finished) return;
+      await lockLogs(session, [taskId]);
       await session.run("UPDATE log SET finished = 1 WHERE task_id = ?", [taskId]);
     });
     this.#listeners.notify(taskId);
@@ -100,16 +87,4 @@ export class MysqlLogStore implements LogStore {
       return rows.slice(Math.max(0, from - first), Math.max(0, end - first));
     });
   }
-}
-
-/** Locks the log's row, making it where it is missing. */
-async function lockLog(session: Session, taskId: number): Promise<{ length: number; finished: boolean }> {
-  const select = "SELECT row_count, finished FROM log WHERE task_id = ? FOR UPDATE";
-  let rows = await session.rows(select, [taskId]);
-  if (rows.length === 0) {
-    const keep = keepExisting(session.dialect, "task_id");
-    await session.run(`INSERT INTO log (task_id, row_count, finished) VALUES (?, 0, 0)${keep}`, [taskId]);
-    rows = await session.rows(select, [taskId]);
-  }
-  return { length: Number(rows[0]?.["row_count"] ?? 0), finished: Number(rows[0]?.["finished"] ?? 0) === 1 };
 }

@@ -58,9 +58,29 @@ export function decodeRows(text: Uint8Array): LogRow[] {
 
 /** A segment's text as it is stored. */
 export function pack(text: Uint8Array): Buffer {
-  if (text.byteLength < WORTH_PACKING || typeof zstdCompressSync !== "function")
-    return Buffer.concat([Buffer.of(PLAIN), text]);
-  return Buffer.concat([Buffer.of(ZSTD), zstdCompressSync(text)]);
+  return worthPacking(text) ? Buffer.concat([Buffer.of(ZSTD), zstdCompressSync(text)]) : plain(text);
+}
+
+/** The same with a compressor that does not block. */
+export async function packWith(text: Uint8Array, zstd: (text: Uint8Array) => Promise<Buffer>): Promise<Buffer> {
+  return worthPacking(text) ? Buffer.concat([Buffer.of(ZSTD), await zstd(text)]) : plain(text);
+}
+
+function worthPacking(text: Uint8Array): boolean {
+  return text.byteLength >= WORTH_PACKING;
+}
+
+function plain(text: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(PLAIN), text]);
+}
+
+/** The part of a segment at or beyond row `length`, or undefined when all of it is stored. */
+export function beyond(segment: Segment, length: number): Segment | undefined {
+  const stored = length - segment.firstRow;
+  if (stored <= 0) return segment;
+  if (stored >= segment.rowCount) return undefined;
+  const text = encodeRows(decodeRows(segment.text).slice(stored));
+  return { firstRow: length, rowCount: segment.rowCount - stored, text };
 }
 
 /** The text of a stored segment. */
