@@ -113,8 +113,8 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   const poller = new Poller({
     client,
     capacity: limits.maxTasks === 1 ? 1 : config.capacity,
-    fetchTimeoutMs: server.fetchTimeoutMs ?? config.fetchTimeoutMs,
-    parks: server.fetchTimeoutMs !== undefined,
+    fetchTimeoutMs: config.fetchTimeoutMs,
+    parks: server.isOurs,
     intervalMs: config.fetchIntervalMs,
     intervalMaxMs: config.fetchIntervalMaxMs,
     ...limits,
@@ -148,7 +148,7 @@ function taskRunnerOptions(
       envs: { ...parts.envFile, ...config.envs },
       setActEnv: config.setActEnv,
       serverCapabilities: server.capabilities,
-      conditionDecided: server.fetchTimeoutMs !== undefined,
+      conditionDecided: server.isOurs,
       timeoutMs: config.jobTimeoutMs,
     },
     timing: {

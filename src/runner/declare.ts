@@ -23,14 +23,12 @@ export interface DeclareOptions {
 export interface ServerFacts {
   /** Words of its capabilities header. */
   readonly capabilities: string;
-  /** How long it parks a poll; undefined for servers that answer at once. */
-  readonly fetchTimeoutMs: number | undefined;
+  /** It is this project's: it parks polls and decides every job's condition. */
+  readonly isOurs: boolean;
 }
 
 /** Our server names itself in this header of its answer to Declare. */
 export const SERVER_HEADER = "x-act-runner-server";
-/** Our server parks a poll for at most 50 s less a margin. */
-const PARKED_FETCH_TIMEOUT_MS = 50_000;
 const CALL_TIMEOUT_MS = 30_000;
 const BACK_OFF = { baseMs: 1_000, maxMs: 15_000 };
 
@@ -52,7 +50,7 @@ export async function declare(client: RunnerClient, options: DeclareOptions): Pr
       outage.succeeded();
       return {
         capabilities: headers.get(SERVER_CAPABILITIES_HEADER) ?? "",
-        fetchTimeoutMs: headers.has(SERVER_HEADER) ? PARKED_FETCH_TIMEOUT_MS : undefined,
+        isOurs: headers.has(SERVER_HEADER),
       };
     } catch (error) {
       if (signal.aborted) return undefined;

@@ -18,9 +18,9 @@ export interface PollerOptions {
   readonly maxTasks?: number;
   /** Stop when the first answer has no task. @default false */
   readonly onlyNow?: boolean;
-  /** Deadline of a call. */
+  /** Deadline of a call to a server that answers at once. */
   readonly fetchTimeoutMs: number;
-  /** The server holds a call until there is a task: such a call may be given up, an answer is not lost. */
+  /** The server said that it holds a call until there is a task. A server that does so without a word is found out. */
   readonly parks: boolean;
   readonly intervalMs: number;
   readonly intervalMaxMs: number;
@@ -36,6 +36,11 @@ export interface PollerOptions {
 /** Why the polling ended. */
 export type PollEnd = "stopped" | "enough" | "no-task" | "unregistered";
 
+/** Deadline of a call to a server that parks it; ours answers after 50 s at the latest. */
+const PARKED_TIMEOUT_MS = 50_000;
+/** An empty answer that took this part of the deadline was parked. */
+const PARKED_SHARE = 0.8;
+
 type Answer = { kind: "task"; task: Task } | { kind: "empty" } | { kind: "failed" } | { kind: "unregistered" };
 
 /**
@@ -50,6 +55,8 @@ export class Poller {
   #version = 0n;
   #empty = 0;
   #taken = 0;
+  #askedAt = 0;
+  #parks: boolean;
   #requestKey: string;
   #lastResult: Outcome | undefined;
 
@@ -57,6 +64,7 @@ export class Poller {
     this.#options = options;
     this.#outage = new Outage(options.logger, "FetchTask");
     this.#requestKey = options.ids.uuid();
+    this.#parks = options.parks;
   }
 
   /** Result of the task that ended last. */
@@ -110,14 +118,16 @@ export class Poller {
    * be lost, since such a server believes that it runs.
    */
   async #fetch(signal: AbortSignal): Promise<Answer> {
-    const { client, fetchTimeoutMs, parks, onPoll } = this.#options;
+    const { client, clock, onPoll } = this.#options;
+    const timeoutMs = this.#parks ? PARKED_TIMEOUT_MS : this.#options.fetchTimeoutMs;
+    this.#askedAt = clock.now();
     try {
       const { task, tasksVersion } = await client.runner.fetchTask(
         { tasksVersion: this.#version },
         {
-          timeoutMs: fetchTimeoutMs,
+          timeoutMs,
           headers: { [REQUEST_KEY_HEADER]: this.#requestKey },
-          ...(parks ? { signal } : {}),
+          ...(this.#parks ? { signal } : {}),
         },
       );
       this.#requestKey = this.#options.ids.uuid();
@@ -126,6 +136,7 @@ export class Poller {
       // after a task the next call has to make the server look again: it may have more for us
       this.#version = task === undefined ? (tasksVersion > this.#version ? tasksVersion : this.#version) : 0n;
       this.#empty = task === undefined ? this.#empty + 1 : 0;
+      if (task === undefined && clock.now() - this.#askedAt >= timeoutMs * PARKED_SHARE) this.#parks = true;
       return task === undefined ? { kind: "empty" } : { kind: "task", task };
     } catch (error) {
       if (signal.aborted) return { kind: "empty" };
@@ -141,9 +152,9 @@ export class Poller {
   }
 
   async #pause(signal: AbortSignal): Promise<void> {
-    const { clock, ids, intervalMs, intervalMaxMs, parks } = this.#options;
-    // a server that parks has waited already
-    if (parks && this.#outage.failures === 0) return;
+    const { clock, ids, intervalMs, intervalMaxMs } = this.#options;
+    // a server that parks has waited already; one that answers at once, though it parks, has a reason
+    if (this.#parks && this.#outage.failures === 0 && clock.now() - this.#askedAt >= intervalMs) return;
     const count = Math.max(this.#empty, this.#outage.failures);
     const wait = backOffMs(count, { baseMs: intervalMs, maxMs: intervalMaxMs }, ids);
     await clock.sleep(wait, { signal }).catch(() => undefined);

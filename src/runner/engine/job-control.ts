@@ -15,7 +15,7 @@ export class JobControl implements Disposable {
   readonly #killing = new AbortController();
   readonly #timers = new DisposableStack();
   readonly #clock: Clock;
-  readonly #graceMs: number;
+  #graceMs: number;
 
   /**
    * @param options.signal aborts with a KillReason when the job is to end
@@ -44,6 +44,11 @@ export class JobControl implements Disposable {
   /** Why the job ends early, or undefined. */
   get reason(): KillReason | undefined {
     return this.#stopping.signal.aborted ? (this.#stopping.signal.reason as KillReason) : undefined;
+  }
+
+  /** Sets how long `always()` steps may go on; for jobs with `cancel-timeout-minutes`. */
+  setGrace(ms: number): void {
+    this.#graceMs = ms;
   }
 
   /** Ends the job when it has run for `ms`. */

@@ -8,7 +8,7 @@ import { ExprObject, type ExprValue, fromJson } from "../../workflow/expressions
 import { evaluationContext, fixedContexts } from "./contexts.ts";
 import { defaultVariables, runnerContext } from "./default-variables.ts";
 import { tryEvaluate } from "./evaluate.ts";
-import { hashFiles } from "./hash-files.ts";
+import { HASH_LIMIT_MS, hashFiles } from "./hash-files.ts";
 import type { JobControl } from "./job-control.ts";
 import type { Emit } from "./job-event.ts";
 import type { JobRequest } from "./job-request.ts";
@@ -68,10 +68,16 @@ export class JobRun {
 
   /** Evaluates with the files of the workspace at hand. */
   evaluate<T>(context: EvaluationContext, evaluate: (context: EvaluationContext) => T): Promise<Evaluated<T>> {
-    const { environment, control } = this.parts;
-    const hash = (patterns: readonly string[]) =>
-      hashFiles(environment.paths.workspace, patterns, { signal: control.killing });
+    const hash = (patterns: readonly string[]) => this.#hashFiles(patterns);
     return tryEvaluate(context, hash, evaluate);
+  }
+
+  async #hashFiles(patterns: readonly string[]): Promise<string> {
+    const { environment, control, clock } = this.parts;
+    const limit = new AbortController();
+    using _ = clock.timer(HASH_LIMIT_MS, () => limit.abort());
+    const signal = AbortSignal.any([control.killing, limit.signal]);
+    return await hashFiles(environment.paths.workspace, patterns, { signal });
   }
 
   /** The variables no workflow can override. @param github what the place adds to the `github` context */

@@ -48,7 +48,9 @@ function noteStop({ parts: { control, state } }: JobRun): void {
 /** Sets the job's time limit, writes the event, and evaluates the `env` of the workflow and the job. */
 async function setUpEnv(run: JobRun): Promise<boolean> {
   const { request, control, environment } = run.parts;
-  const minutes = await jobMinutes(run, request.job.timeoutMinutes);
+  const minutes = await jobMinutes(run, "timeout-minutes", request.job.timeoutMinutes);
+  const cancelMinutes = await jobMinutes(run, "cancel-timeout-minutes", request.job.cancelTimeoutMinutes);
+  if (cancelMinutes !== undefined) control.setGrace(Math.min(cancelMinutes * 60_000, MAX_TIMER_MS));
   control.limit(
     Math.min(request.timeoutMs, minutes === undefined ? request.timeoutMs : minutes * 60_000, MAX_TIMER_MS),
   );
@@ -73,10 +75,10 @@ async function addEnv(run: JobRun, mapping: MappingTemplate): Promise<boolean> {
   return true;
 }
 
-async function jobMinutes(run: JobRun, template: Template | undefined): Promise<number | undefined> {
+async function jobMinutes(run: JobRun, key: string, template: Template | undefined): Promise<number | undefined> {
   if (template === undefined) return undefined;
   const minutes = await run.evaluate(run.context(run.parts.state.env), (context) => evaluateNumber(template, context));
-  if (!minutes.ok) await run.lines(null, `The job's timeout-minutes is ignored: ${minutes.message}`, "##[warning]");
+  if (!minutes.ok) await run.lines(null, `The job's ${key} is ignored: ${minutes.message}`, "##[warning]");
   return minutes.ok && minutes.value > 0 ? minutes.value : undefined;
 }
 

@@ -1,6 +1,6 @@
 import type { Executor } from "../../executors/executor.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { toAppError } from "../../lib/errors.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { decideJob, type JobDecision } from "../../workflow/decide-job.ts";
@@ -78,6 +78,19 @@ function decide(request: JobRequest): JobDecision {
   return decideJob(request.job, { contexts, ancestors, runCancelled: false });
 }
 
+/** Running such a job beside its container would be worse than not running it. @throws AppError invalid */
+function checkCapabilities({ job }: JobRequest, { name, capabilities }: Executor): void {
+  const wanted = [
+    job.container !== undefined && !capabilities.images ? "container" : "",
+    job.services !== undefined && !capabilities.services ? "services" : "",
+  ].filter((key) => key !== "");
+  if (wanted.length === 0) return;
+  throw new AppError(
+    "invalid",
+    `the job asks for ${wanted.join(" and ")}, which '${name}' does not have: send it to a runner whose label runs containers`,
+  );
+}
+
 async function runInEnvironment(
   request: JobRequest,
   options: EngineOptions,
@@ -85,6 +98,7 @@ async function runInEnvironment(
   masker: Masker,
 ): Promise<Outcome> {
   const { clock, executor, ids } = options;
+  checkCapabilities(request, executor);
   const graceMs = options.cancelGraceMs ?? DEFAULT_CANCEL_GRACE_MS;
   using control = new JobControl(clock, { signal: options.signal, graceMs });
   const state = newJobState();

@@ -26,7 +26,10 @@ describe("the built-in checkout", () => {
     folder = await mkdtemp(join(tmpdir(), "checkout-"));
     const work = join(folder, "work");
     const git = (...args: string[]) =>
-      execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], { encoding: "utf8", cwd: folder }).trim();
+      execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], {
+        encoding: "utf8",
+        cwd: folder,
+      }).trim();
     git("init", "-q", "-b", "main", work);
     await writeFile(join(work, "file"), "one\n");
     git("-C", work, "add", ".");
@@ -37,7 +40,10 @@ describe("the built-in checkout", () => {
     git("-C", work, "commit", "-qam", "two");
     second = git("-C", work, "rev-parse", "HEAD");
     git("clone", "-q", "--bare", work, join(folder, "git", "octo", "repo"));
-    gitea.git = { root: join(folder, "git"), authorization: `Basic ${Buffer.from(`x-access-token:${TOKEN}`).toString("base64")}` };
+    gitea.git = {
+      root: join(folder, "git"),
+      authorization: `Basic ${Buffer.from(`x-access-token:${TOKEN}`).toString("base64")}`,
+    };
     executor = await HostExecutor.open({
       workRoot: join(folder, "jobs"),
       toolCache: join(folder, "tools"),
@@ -134,7 +140,10 @@ describe("the built-in checkout", () => {
     ["a path outside of the workspace", "path: ../../x", "leaves the workspace"],
     ["a wrong token", "token: wrong", "octo/repo"],
   ])("fails on %s with a sentence", async (_, input, words) => {
-    const { result, lines } = await run(`      - uses: actions/checkout@v4\n        with:\n          ${input}\n`, second);
+    const { result, lines } = await run(
+      `      - uses: actions/checkout@v4\n        with:\n          ${input}\n`,
+      second,
+    );
     expect(result).toBe("failure");
     expect(lines.filter((line) => line.startsWith("##[error]")).join("\n")).toContain(words);
     expect(lines.join("\n")).not.toContain(TOKEN);

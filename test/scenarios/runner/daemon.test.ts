@@ -148,7 +148,7 @@ describe("runDaemon", () => {
     const task = gitea.enqueue({
       workflow: workflow(
         run(
-          `echo before\nwhile [ ! -e '${flag}' ]; do sleep 0.02; done\nfor i in $(seq 1 2000); do echo "row $i"; done`,
+          `echo before\nwhile [ ! -e '${flag}' ]; do sleep 0.02; done\nfor i in $(seq 1 2000); do echo "row $i"; done\ntouch '${flag}/done'`,
         ),
       ),
     });
@@ -156,7 +156,7 @@ describe("runDaemon", () => {
     await eventually("the first line", () => texts(task).includes("before"));
     await gitea.close();
     await mkdir(flag);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await eventually("the end of the script", async () => (await readdir(flag)).includes("done"));
     await gitea.open();
     expect(await ended).toEqual({ end: "enough", lastResult: "success" });
     const rows = texts(task).filter((text) => text.startsWith("row "));

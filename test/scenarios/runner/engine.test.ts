@@ -295,13 +295,10 @@ describe("runJob", () => {
   });
 
   it("a cancel during the set-up cancels the job", async () => {
-    const run = start(
-      job("      - run: x\n"),
-      undefined,
-      {},
-      { prepare: () => new Promise((resolve) => setTimeout(resolve, 30)) },
-    );
+    const gate = Promise.withResolvers<void>();
+    const run = start(job("      - run: x\n"), undefined, {}, { prepare: () => gate.promise });
     run.stop.abort("cancelled" satisfies KillReason);
+    gate.resolve();
     expect(await run.result).toBe("cancelled");
     expect(run.executor.environments).toEqual([]);
   });
@@ -345,6 +342,23 @@ describe("runJob", () => {
     const withoutNeeds = workflow.replace("    needs: [zero]\n", "");
     expect(await start(withoutNeeds, undefined, { needs }).result).toBe("skipped");
     expect(await start(withoutNeeds, undefined, { needs, conditionDecided: true }).result).toBe("success");
+  });
+
+  it("refuses a job that asks for containers where there are none", async () => {
+    const run = start(job("      - run: x\n", "    container: node:22\n    services: {db: {image: mariadb}}\n"));
+    expect(await run.result).toBe("failure");
+    expect(run.lines(null).join("\n")).toContain("asks for container and services");
+    expect(run.executor.environments).toEqual([]);
+  });
+
+  it("hashes files of the workspace in any expression", async () => {
+    const scripts: string[] = [];
+    const run = start(job("      - run: key-${{ hashFiles('**/none') }}-${{ github.action }}\n"), (script) => {
+      scripts.push(script);
+      return {};
+    });
+    expect(await run.result).toBe("success");
+    expect(scripts).toEqual(["key--__run_1"]);
   });
 
   it("gives matrix, needs, vars, inputs and event to expressions", async () => {

@@ -141,6 +141,20 @@ describe("Poller", () => {
     expect(await polling).toBe("stopped");
   });
 
+  it("finds out that a server parks, though it does not say so", async () => {
+    gitea.parksFor = 90;
+    const polling = poller({ fetchTimeoutMs: 100, intervalMs: 50, intervalMaxMs: 50 }).run({
+      signal: stop.signal,
+    });
+    await eventually("the second poll", () => versions().length === 2);
+    expect(gitea.callsOf("fetchTask").map((call) => Number(call.headers.get("connect-timeout-ms")) > 1_000)).toEqual([
+      false,
+      true,
+    ]);
+    stop.abort();
+    await polling;
+  });
+
   it("ignores a task that is running already", async () => {
     const one = poller({ capacity: 2 });
     const first = gitea.enqueue({ workflow: "" });

@@ -170,6 +170,21 @@ describe("Reporter", () => {
     expect(task.outputs.get("a")).toBe("b");
   });
 
+  it("cuts a long line into rows that servers keep whole", async () => {
+    const { reporter, close } = start();
+    const text = `${"é😀".repeat(30_000)}end`;
+    await reporter.emit({ type: "step-started", step: 0, name: "one", at: 1 });
+    await reporter.emit(line(text));
+    await reporter.emit({ type: "step-finished", step: 0, outcome: "success", conclusion: "success", at: 2 });
+    await reporter.emit(done);
+    expect(await reporter.finish()).toBe("done");
+    await close();
+    const rows = task.rows.map((row) => row.text);
+    expect(rows.slice(0, -1).every((row) => Buffer.byteLength(row) <= 65_536)).toBe(true);
+    expect(rows.join("")).toBe(text);
+    expect(Number(task.state?.steps[0]?.logLength)).toBe(rows.filter((row) => row !== "").length);
+  });
+
   it("brings 100,000 rows over complete and in order", async () => {
     const { reporter, close } = start();
     for (let index = 0; index < 100_000; index += 1) {

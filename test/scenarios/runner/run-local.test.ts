@@ -8,7 +8,7 @@ import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { readLocalWorkflows } from "../../../src/runner/local-workflows.ts";
-import { runLocal, type RunLocalOptions } from "../../../src/runner/run-local.ts";
+import { type RunLocalOptions, runLocal } from "../../../src/runner/run-local.ts";
 
 describe("runLocal", () => {
   let folder: string;
@@ -52,7 +52,8 @@ describe("runLocal", () => {
       printer: {
         problems: (file, diagnostics) => printed.push(...diagnostics.map((one) => `${file}: ${one.message}`)),
         jobStarted: (name) => printed.push(`start ${name}`),
-        event: (name, event) => void (event.type === "line" && event.step !== null && printed.push(`${name}: ${event.text}`)),
+        event: (name, event) =>
+          void (event.type === "line" && event.step !== null && printed.push(`${name}: ${event.text}`)),
         jobFinished: (name, result) => printed.push(`end ${name} ${result}`),
       },
       clock: systemClock,
@@ -81,7 +82,12 @@ jobs:
         run: cat 'changed file'; ls -a; echo v=7 >> $GITHUB_OUTPUT; echo "\${{ secrets.PASSWORD }}"
 `);
     expect(result).toBe("success");
-    expect(printed.filter((line) => /^(start|end)/.test(line))).toEqual(["start first", "end first success", "start second", "end second success"]);
+    expect(printed.filter((line) => /^(start|end)/.test(line))).toEqual([
+      "start first",
+      "end first success",
+      "start second",
+      "end second success",
+    ]);
     expect(printed).toContain("first: not committed");
     expect(printed).toContain("first: .git");
     expect(printed).not.toContain("first: ignored");
@@ -119,16 +125,17 @@ jobs:
   });
 
   it("takes only the jobs that were asked for, and what they need", async () => {
-    const workflow = "on: push\njobs:\n  a: {runs-on: x, steps: [{run: 'true'}]}\n  b: {runs-on: x, needs: a, steps: [{run: 'true'}]}\n  c: {runs-on: x, steps: [{run: 'true'}]}\n";
+    const workflow =
+      "on: push\njobs:\n  a: {runs-on: x, steps: [{run: 'true'}]}\n  b: {runs-on: x, needs: a, steps: [{run: 'true'}]}\n  c: {runs-on: x, steps: [{run: 'true'}]}\n";
     expect(await run(workflow, { jobs: ["b"] })).toBe("success");
     expect(printed.filter((line) => line.startsWith("start"))).toEqual(["start a", "start b"]);
     await expect(run(workflow, { jobs: ["z"] })).rejects.toThrow("there is no job 'z'");
   });
 
   it("says when no workflow declares the event", async () => {
-    await expect(run("on: [push, pull_request]\njobs: {a: {runs-on: x, steps: [{run: 'true'}]}}\n", { event: "release" })).rejects.toThrow(
-      "declared are: push, pull_request",
-    );
+    await expect(
+      run("on: [push, pull_request]\njobs: {a: {runs-on: x, steps: [{run: 'true'}]}}\n", { event: "release" }),
+    ).rejects.toThrow("declared are: push, pull_request");
   });
 
   it("says when there is no workflow", async () => {

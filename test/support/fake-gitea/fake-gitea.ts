@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
@@ -80,6 +81,8 @@ export class FakeGitea implements AsyncDisposable {
   parks = false;
   /** The runner is removed as soon as it has reported a result, as Gitea does with ephemeral ones. */
   forgetsAfterResult = false;
+  /** FetchTask waits so long for a task, and Declare does not say so; 0 answers at once. */
+  parksFor = 0;
   tasksVersion = 1n;
   /** Folder of bare repositories that are served by smart HTTP; only with this `Authorization`. */
   git: { root: string; authorization: string } | undefined;
@@ -274,6 +277,7 @@ export class FakeGitea implements AsyncDisposable {
     this.#note("fetchTask", request, context);
     this.#authenticate(context);
     if (this.parks && this.#queue.length === 0) await this.#waitForTask(context.signal);
+    else if (this.parksFor > 0 && this.#queue.length === 0) await delay(this.parksFor);
     const id = this.#queue.shift();
     const record = id === undefined ? undefined : this.tasks.get(id);
     if (record === undefined) return { tasksVersion: this.tasksVersion };
