@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { CliContext } from "./cli-context.ts";
 
 /** Makes the command with its flags and its action. */
-export type DefineCommand = (context: CliContext) => Command;
+type DefineCommand = (context: CliContext) => Command;
 
 /** One line of the table: what the help shows before the command's module is loaded. */
 export interface CommandEntry {
@@ -14,7 +14,7 @@ export interface CommandEntry {
 }
 
 /** Headings of the help. */
-export type CommandGroup = "Start:" | "Runner:" | "Workflows:" | "Manage:";
+type CommandGroup = "Start:" | "Runner:" | "Workflows:" | "Manage:";
 
 /** Every command, in the order of the help. The name of the file under `commands` is the command's. */
 export const COMMANDS: readonly CommandEntry[] = [

@@ -20,7 +20,7 @@ function withDefaultList(program: Command, args: readonly string[]): readonly st
 }
 
 /** The root command. Of the subcommands only the one that `args` names is loaded; the others are there for help and suggestions. */
-export async function makeProgram(args: readonly string[], context: CliContext): Promise<Command> {
+async function makeProgram(args: readonly string[], context: CliContext): Promise<Command> {
   const wanted = calledCommand(args);
   const program = new Command("act-runner-ts")
     .description("CI server and runner that speak Gitea's runner protocol")

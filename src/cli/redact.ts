@@ -1,7 +1,7 @@
 const SECRET_KEY = /token|secret|passw|authorization|cookie|credential|api[-_]?key|private[-_]?key/i;
 
 /** What stands in a log for a secret. */
-export const REDACTED = "[redacted]";
+const REDACTED = "[redacted]";
 
 /** A copy of log fields in which texts under token-like keys are hidden, at any depth; numbers and flags stay. */
 export function redactFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -20,7 +20,7 @@ export const EXIT_CODES: Readonly<Record<ErrorCode | "usage", number>> = {
 };
 
 /** What is printed and returned for anything thrown; null where there is nothing to print (help and version). */
-export function describeError(thrown: unknown): { readonly line: string | null; readonly exitCode: number } {
+function describeError(thrown: unknown): { readonly line: string | null; readonly exitCode: number } {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return { line: null, exitCode: 0 };
     return { line: usageLine(thrown.message), exitCode: EXIT_CODES.usage };

@@ -3,7 +3,7 @@ import type { JsonValue } from "../lib/json.ts";
 import type { ServerConnection } from "./server-connection.ts";
 
 /** Values of a query string; undefined ones are left out. */
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** What a request may carry. */
 export interface RequestOptions {

@@ -37,16 +37,6 @@ export async function countChanges(tree: WorkTree, context: Pick<CliContext, "en
   return status === undefined || status === "" ? 0 : status.split("\n").length;
 }
 
-/** Text of a file as it is in a commit; undefined where the commit has no such file. `path` is relative to the root. */
-export async function readCommitted(
-  tree: WorkTree,
-  revision: string,
-  path: string,
-  context: Pick<CliContext, "env">,
-): Promise<string | undefined> {
-  return await git(["cat-file", "blob", `${revision}:${path}`], tree.root, context);
-}
-
 /** A remote's address without user and password, where it is a URL. */
 export function withoutCredential(remote: string): string {
   const url = URL.parse(remote);

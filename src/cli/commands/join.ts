@@ -79,6 +79,12 @@ async function registerFirst(
       "the registration token is missing: join URL TOKEN NAME, or set ACT_RUNNER_REGISTRATION_TOKEN",
     );
   const labels = given.labels.flatMap((text) => commaList(text, undefined));
+  const description = options.description ?? variable(context, "ACT_RUNNER_DESCRIPTION", "RUNNER_DESCRIPTION");
+  if (description !== undefined) {
+    context.stderr.write(
+      'act-runner-ts: warning: the runner protocol carries no description: set it with "act-runner-ts runners describe"\n',
+    );
+  }
   using signals = listenForStop(process, context.clock);
   await makeRunnerFolder(file);
   await register({
