@@ -60,6 +60,12 @@ async function git(
       { argv: ["git", ...args], cwd, env: environment as Record<string, string> },
       { maxBytes: 16 * 1024 * 1024 },
     );
+    if (result.stderr.includes("dubious ownership")) {
+      throw new AppError(
+        "forbidden",
+        `git does not trust ${cwd}, which belongs to another user: git config --global --add safe.directory ${cwd}`,
+      );
+    }
     return result.code === 0 ? result.stdout.toString("utf8").replace(/\n$/, "") : undefined;
   } catch (error) {
     if (error instanceof AppError && error.code === "not_found") return undefined;

@@ -1,0 +1,70 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CliPlace } from "./cli-process.ts";
+
+let place: CliPlace;
+beforeAll(async () => {
+  place = await CliPlace.make();
+  await place.makeWorkTree();
+});
+afterAll(async () => await place[Symbol.asyncDispose]());
+
+test("runs a workflow here, without a server", async () => {
+  const { code, out, err } = await place.run(["exec", "-W", "examples/hello.yml", "--input", "name=Ada"]);
+  expect(out, err).toMatch(/greet \(hello\) +\| hello, Ada$/m);
+  expect(out).toMatch(/report +\| letters: 3$/m);
+  expect(out).toMatch(/rescue +\| \* skipped$/m);
+  expect(code).toBe(0);
+  expect((await readdir(tmpdir())).filter((name) => name.startsWith("act-runner-ts-exec-"))).toEqual([]);
+});
+
+test("a failed job: exit code 1, job and step", async () => {
+  const { code, out, err } = await place.run(["exec", "-W", "examples/fail.yml"]);
+  expect(out).toMatch(/broken +\| about to fail$/m);
+  expect(err).toBe('act-runner-ts: job "broken" failed in step "Exit with 3"\n');
+  expect(code).toBe(1);
+});
+
+test("only a job and what it needs", async () => {
+  const { code, out } = await place.run(["exec", "-W", "examples/hello.yml", "-j", "greet"]);
+  expect(out).toContain("hello, world");
+  expect(out).not.toContain("report");
+  expect(code).toBe(0);
+});
+
+test("secrets come from the environment and are masked; variables and env are seen", async () => {
+  const source = [
+    "on: push",
+    "jobs:",
+    "  a:",
+    "    runs-on: ubuntu-latest",
+    "    steps:",
+    '      - run: echo "$KEY ${{ vars.STAGE }} $MORE"',
+    "        env:",
+    "          KEY: ${{ secrets.KEY }}",
+  ];
+  await writeFile(join(place.directory, "secret.yml"), source.join("\n"));
+  const args = ["exec", "-W", "secret.yml", "-s", "KEY", "--var", "STAGE=dev", "--env", "MORE=x=y"];
+  const { out, err } = await place.run(args, { env: { KEY: "hunter22" } });
+  expect(out, err).toMatch(/\*\*\* dev x=y$/m);
+  expect(out).not.toContain("hunter22");
+  expect(await place.run(args)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("the secret KEY is not in the environment"),
+  });
+});
+
+test("the list of jobs, in the order of their needs", async () => {
+  const { code, out } = await place.run(["exec", "-W", "examples/hello.yml", "--list", "--json"]);
+  expect(code).toBe(0);
+  expect((JSON.parse(out) as { job: string }[]).map(({ job }) => job)).toEqual(["greet", "report", "rescue"]);
+});
+
+test("mistakes in a file are shown with their places", async () => {
+  await writeFile(join(place.directory, "wrong.yml"), "on: push\njobs:\n  a:\n    runs-on: x\n    stepz: []\n");
+  const { code, err } = await place.run(["exec", "-W", "wrong.yml"]);
+  expect(err).toMatch(/wrong\.yml:5:\d+: error: .*stepz/);
+  expect(code).toBe(1);
+});
