@@ -1,8 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Client, createClient, createContextValues, type Interceptor } from "@connectrpc/connect";
 import { connectNodeAdapter, createConnectTransport } from "@connectrpc/connect-node";
 import { type Clock, systemClock } from "../../src/lib/clock.ts";
@@ -17,10 +14,12 @@ import { type ProtocolServices, protocolServices } from "../../src/server/servic
 import { RunDefinitions } from "../../src/server/services/run-definitions.ts";
 import { deriveServerKeys } from "../../src/server/services/server-keys.ts";
 import { WorkflowGraph } from "../../src/server/services/workflow-graph.ts";
-import { openStore } from "../../src/server/storage/open-store.ts";
 import type { Store } from "../../src/server/storage/store.ts";
+import { type StoreKind, storeKinds } from "../support/stores.ts";
 
 const PUBLIC_URL = "http://ci.example";
+
+const SQLITE = storeKinds[0] as StoreKind;
 
 /** A workflow with two steps and as many labels as wanted. */
 export const SOURCE = `name: demo
@@ -48,25 +47,14 @@ export interface ProtocolSubject extends AsyncDisposable {
 
 /** Opens a subject in a folder of its own. */
 export async function openSubject(
-  options: { readonly clock?: Clock; readonly wrapStore?: (store: Store) => Store } = {},
+  options: { readonly kind?: StoreKind; readonly clock?: Clock; readonly wrapStore?: (store: Store) => Store } = {},
 ): Promise<ProtocolSubject> {
   await using stack = new AsyncDisposableStack();
   const clock = options.clock ?? systemClock;
-  const dataDir = await mkdtemp(join(tmpdir(), "runner-protocol-"));
-  stack.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const opened = stack.use(await openStore({ dataDir, clock }));
+  const place = stack.use(await (options.kind ?? SQLITE).create());
+  const opened = stack.use(await place.open({ clock }));
   const store = options.wrapStore?.(opened) ?? opened;
-  const definitions = new RunDefinitions();
-  const graph = new WorkflowGraph({ definitions, publicUrl: () => PUBLIC_URL });
-  const services = stack.use(
-    protocolServices({
-      ...{ store, clock, graph, definitions },
-      ids: systemIds,
-      log: silentLogger,
-      keys: deriveServerKeys("a server key for tests, 32 characters"),
-      settings: { publicUrl: () => PUBLIC_URL, serverVersion: "0.0.0-test" },
-    }),
-  );
+  const services = stack.use(servicesOn(store, clock));
   const repository = await makeRepository(opened, clock);
   await services.start();
   const owned = stack.move();
@@ -81,6 +69,19 @@ export async function openSubject(
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The services of one more server on a store. */
+export function servicesOn(store: Store, clock: Clock): ProtocolServices {
+  const definitions = new RunDefinitions();
+  return protocolServices({
+    ...{ store, clock, definitions },
+    graph: new WorkflowGraph({ definitions, publicUrl: () => PUBLIC_URL }),
+    ids: systemIds,
+    log: silentLogger,
+    keys: deriveServerKeys("a server key for tests, 32 characters"),
+    settings: { publicUrl: () => PUBLIC_URL, serverVersion: "0.0.0-test" },
+  });
 }
 
 async function makeRepository(store: Store, clock: Clock): Promise<Repository> {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import { errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { Mutex } from "../../lib/mutex.ts";
 import type { Runner } from "../domain/runner.ts";
 import { type RunnerStatus, runnerStatus } from "../domain/runner-status.ts";
 import type { Store } from "../storage/store.ts";
@@ -23,7 +24,7 @@ export class Presence implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stamps = new Map<number, Stamp>();
-  #flushing: Promise<void> | undefined;
+  readonly #writing = new Mutex();
   #timer: Disposable | undefined;
   #closed = false;
 
@@ -72,10 +73,8 @@ export class Presence implements AsyncDisposable {
   }
 
   /** Writes what changed since the last flush. */
-  async flush(): Promise<void> {
-    await this.#flushing;
-    this.#flushing = this.#write();
-    await this.#flushing;
+  flush(): Promise<void> {
+    return this.#writing.run(() => this.#write());
   }
 
   /** Writes the last stamps. */

@@ -1,0 +1,45 @@
+import { describe, expect, it, vi } from "vitest";
+import { systemClock } from "../../../../src/lib/clock.ts";
+import type { ProtocolServices } from "../../../../src/server/services/protocol-services.ts";
+import { openSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
+import { storeKinds } from "../../../support/stores.ts";
+
+const ACTOR = { accountId: null, address: null };
+
+async function makeRunner({ registrationTokens, registerRunner }: ProtocolServices) {
+  const token = await registrationTokens.current({ kind: "global" }, ACTOR);
+  const about = { name: "r", token, version: "1", labels: ["linux"], ephemeral: false, capabilities: [] };
+  return (await registerRunner.register(about, "127.0.0.1")).runner;
+}
+
+describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of two servers on one $name", (kind) => {
+  it("give each job to one runner, and no poll ends empty while jobs wait", async () => {
+    await using subject = await openSubject({ kind });
+    await using second = servicesOn(subject.store, systemClock);
+    await second.start();
+    const jobs = await subject.addJobs(50);
+    second.dispatcher.jobsReady(jobs);
+    const taken: number[] = [];
+    const poll = async (services: ProtocolServices) => {
+      const runner = await makeRunner(services);
+      for (;;) {
+        const call = { timeoutMs: 0, requestKey: null, signal: new AbortController().signal };
+        const { payload } = await services.assignTask.fetch(runner, call);
+        if (payload === undefined) return;
+        taken.push(payload.id);
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, i) => poll(i % 2 === 0 ? subject.services : second)));
+    expect(taken).toHaveLength(50);
+    expect(new Set(taken).size).toBe(50);
+    for (const job of jobs) expect(await subject.store.read.tasks.listByJob(job.id)).toHaveLength(1);
+  });
+});
+
+vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));
+vi.mock("../../../../src/workflow/parse-workflow.ts", () => ({
+  parseWorkflow: () => ({
+    workflow: { jobs: new Map([["build", { id: "build", needs: [], steps: [{ uses: "actions/checkout@v4" }] }]]) },
+    diagnostics: [],
+  }),
+}));

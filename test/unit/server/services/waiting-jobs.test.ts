@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import type { Scope } from "../../../../src/server/domain/scope.ts";
+import { type ParkedPoll, ParkedPolls, type ParkOutcome } from "../../../../src/server/services/parked-polls.ts";
+import { type WaitingJob, WaitingJobs } from "../../../../src/server/services/waiting-jobs.ts";
+
+const GLOBAL: Scope = { kind: "global" };
+
+function job(id: number, patch: Partial<WaitingJob> = {}): WaitingJob {
+  return { id, ownerId: 1, repositoryId: 10, runsOn: ["linux"], priority: 0, readyAt: id, createdAt: 0, ...patch };
+}
+
+function runner(labels: string[], scope: Scope = GLOBAL) {
+  return { scope, labels: new Set(labels) };
+}
+
+describe("waiting jobs", () => {
+  it("go by priority, then by age, over all repositories and label sets", () => {
+    const jobs = new WaitingJobs();
+    jobs.add(job(3));
+    jobs.add(job(2, { repositoryId: 11 }));
+    jobs.add(job(1, { runsOn: ["linux", "x64"] }));
+    jobs.add(job(4, { priority: 5 }));
+    const taken = [1, 2, 3, 4, 5].map(() => jobs.take(runner(["linux", "x64"]))?.id);
+    expect(taken).toEqual([4, 1, 2, 3, undefined]);
+    expect(jobs.size).toBe(0);
+  });
+
+  it("are only for runners with all labels and the right scope", () => {
+    const jobs = new WaitingJobs();
+    jobs.add(job(1, { runsOn: ["linux", "gpu"], ownerId: 2, repositoryId: 20 }));
+    expect(jobs.take(runner(["linux"]))).toBeUndefined();
+    expect(jobs.take(runner(["linux", "gpu"], { kind: "owner", ownerId: 1 }))).toBeUndefined();
+    expect(jobs.take(runner(["linux", "gpu"], { kind: "repository", ownerId: 2, repositoryId: 21 }))).toBeUndefined();
+    expect(jobs.take(runner(["gpu", "linux"], { kind: "repository", ownerId: 2, repositoryId: 20 }))?.id).toBe(1);
+  });
+
+  it("survive many removals in any order", () => {
+    const jobs = new WaitingJobs();
+    for (let id = 1; id <= 1000; id++) jobs.add(job(id, { readyAt: (id * 7919) % 1000 }));
+    for (let id = 1; id <= 1000; id++) if (id % 10 !== 0) jobs.remove(id);
+    const ready: number[] = [];
+    for (let next = jobs.take(runner(["linux"])); next !== undefined; next = jobs.take(runner(["linux"]))) {
+      ready.push(next.readyAt ?? -1);
+    }
+    expect(ready).toHaveLength(100);
+    expect(ready).toEqual(ready.toSorted((a, b) => a - b));
+  });
+
+  it("that a reconciliation did not see are dropped, but not those added since", () => {
+    const jobs = new WaitingJobs();
+    jobs.add(job(1));
+    jobs.add(job(2));
+    const { mark } = jobs;
+    jobs.add(job(3));
+    jobs.dropUnseen(new Set([2]), mark);
+    expect(jobs.inOrder().map(({ id }) => id)).toEqual([2, 3]);
+  });
+});
+
+describe("parked polls", () => {
+  function poll(runnerId: number, patch: Partial<ParkedPoll> = {}): ParkedPoll & { outcomes: ParkOutcome[] } {
+    const outcomes: ParkOutcome[] = [];
+    const settle = (outcome: ParkOutcome) => void outcomes.push(outcome);
+    const labels = new Set(["linux"]);
+    return { runnerId, scope: GLOBAL, labels, eligible: true, idleSince: 0, settle, outcomes, ...patch };
+  }
+
+  it("prefer the narrower scope, then the longer idle runner", () => {
+    const polls = new ParkedPolls();
+    const repository = poll(1, { scope: { kind: "repository", ownerId: 1, repositoryId: 10 }, idleSince: 9 });
+    const owner = poll(2, { scope: { kind: "owner", ownerId: 1 } });
+    const [busy, idle] = [poll(3, { idleSince: 8 }), poll(4, { idleSince: 7, labels: new Set(["linux", "x64"]) })];
+    for (const each of [busy, owner, idle, repository]) polls.add(each);
+    const order = [1, 2, 3, 4].map(() => {
+      const best = polls.bestFor(job(1));
+      if (best !== undefined) polls.end(best, { kind: "over" });
+      return best?.runnerId;
+    });
+    expect(order).toEqual([1, 2, 4, 3]);
+    expect(polls.size).toBe(0);
+  });
+
+  it("are passed over when they are not eligible or lack a label", () => {
+    const polls = new ParkedPolls();
+    const ineligible = poll(1, { eligible: false });
+    polls.add(ineligible);
+    polls.add(poll(2, { labels: new Set(["mac"]) }));
+    expect(polls.bestFor(job(1))).toBeUndefined();
+    const good = poll(3);
+    polls.add(good);
+    polls.end(ineligible, { kind: "over" });
+    expect(polls.bestFor(job(1))).toBe(good);
+  });
+
+  it("end once", () => {
+    const polls = new ParkedPolls();
+    const one = poll(1);
+    polls.add(one);
+    polls.end(one, { kind: "runner-changed" });
+    polls.end(one, { kind: "over" });
+    expect(one.outcomes).toEqual([{ kind: "runner-changed" }]);
+    expect(polls.ofRunner(1)).toEqual([]);
+  });
+});
