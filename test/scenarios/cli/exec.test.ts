@@ -1,8 +1,11 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CliPlace } from "./cli-process.ts";
+
+const WORKFLOWS = fileURLToPath(new URL("./workflows", import.meta.url));
 
 let place: CliPlace;
 beforeAll(async () => {
@@ -35,18 +38,7 @@ test("only a job and what it needs", async () => {
 });
 
 test("secrets come from the environment and are masked; variables and env are seen", async () => {
-  const source = [
-    "on: push",
-    "jobs:",
-    "  a:",
-    "    runs-on: ubuntu-latest",
-    "    steps:",
-    '      - run: echo "$KEY ${{ vars.STAGE }} $MORE"',
-    "        env:",
-    "          KEY: ${{ secrets.KEY }}",
-  ];
-  await writeFile(join(place.directory, "secret.yml"), source.join("\n"));
-  const args = ["exec", "-W", "secret.yml", "-s", "KEY", "--var", "STAGE=dev", "--env", "MORE=x=y"];
+  const args = ["exec", "-W", join(WORKFLOWS, "secret.yml"), "-s", "KEY", "--var", "STAGE=dev", "--env", "MORE=x=y"];
   const { out, err } = await place.run(args, { env: { KEY: "hunter22" } });
   expect(out, err).toMatch(/\*\*\* dev x=y$/m);
   expect(out).not.toContain("hunter22");
@@ -63,8 +55,7 @@ test("the list of jobs, in the order of their needs", async () => {
 });
 
 test("mistakes in a file are shown with their places", async () => {
-  await writeFile(join(place.directory, "wrong.yml"), "on: push\njobs:\n  a:\n    runs-on: x\n    stepz: []\n");
-  const { code, err } = await place.run(["exec", "-W", "wrong.yml"]);
+  const { code, err } = await place.run(["exec", "-W", join(WORKFLOWS, "wrong.yml")]);
   expect(err).toMatch(/wrong\.yml:5:\d+: error: .*stepz/);
   expect(code).toBe(1);
 });
