@@ -1,7 +1,11 @@
-import { AppError } from "../lib/errors.ts";
+import { evaluateCondition } from "./evaluate-template.ts";
 import type { JobContexts } from "./expand-job.ts";
+import { ExpressionError } from "./expressions/expression-error.ts";
+import { NeedsHash } from "./expressions/needs-hash.ts";
+import { jobContextMap } from "./job-context-map.ts";
 import type { JobDefinition } from "./model.ts";
 import type { JobResult } from "./needs-context.ts";
+import { jobStatusFunctions } from "./status-functions.ts";
 
 /** What happens to a job whose needs are done. */
 export type JobDecision =
@@ -18,6 +22,19 @@ export interface DecideJobInput {
 }
 
 /** Decides by the job's `if` whether it runs. A condition that cannot be evaluated is the kind `error`. */
-export function decideJob(definition: JobDefinition, _input: DecideJobInput): JobDecision {
-  throw new AppError("internal", `decideJob is not written yet (${definition.id})`);
+export function decideJob(definition: JobDefinition, input: DecideJobInput): JobDecision {
+  const functions = jobStatusFunctions(input.ancestors, input.runCancelled);
+  try {
+    const holds =
+      definition.if === undefined
+        ? functions.get("success")?.([]) === true
+        : evaluateCondition(definition.if, { contexts: jobContextMap(input.contexts), functions });
+    return { kind: holds ? "run" : "skip" };
+  } catch (error) {
+    if (error instanceof NeedsHash) {
+      return { kind: "error", message: `The 'if' of job '${definition.id}' uses hashFiles(), which only steps can` };
+    }
+    if (!(error instanceof ExpressionError)) throw error;
+    return { kind: "error", message: `The 'if' of job '${definition.id}' cannot be evaluated: ${error.message}` };
+  }
 }

@@ -1,7 +1,14 @@
-import { AppError } from "../lib/errors.ts";
+import { AppError, errorText } from "../lib/errors.ts";
 import type { JsonValue } from "../lib/json.ts";
-import type { ExprValue } from "./expressions/value.ts";
-import type { JobDefinition } from "./model.ts";
+import { evaluateBoolean, evaluateNumber, evaluateTemplate, evaluateText } from "./evaluate-template.ts";
+import { isPrimitive } from "./expressions/coercion.ts";
+import type { EvaluationContext } from "./expressions/evaluation-context.ts";
+import { ExpressionError } from "./expressions/expression-error.ts";
+import { NeedsHash } from "./expressions/needs-hash.ts";
+import { ExprArray, ExprObject, type ExprValue, fromJson, toText } from "./expressions/value.ts";
+import { jobContextMap } from "./job-context-map.ts";
+import { expandMatrix, type MatrixLeg } from "./matrix.ts";
+import type { JobDefinition, Template } from "./model.ts";
 
 /** One execution of a job: a leg of its matrix, or the job itself. */
 export interface JobLeg {
@@ -29,7 +36,94 @@ export interface JobContexts {
   readonly needs?: ExprValue;
 }
 
+/** Strategy settings that all legs share. */
+type Shared = Pick<JobLeg, "total" | "failFast" | "maxParallel">;
+
+const NO_MATRIX: MatrixLeg = { values: {}, nameSuffix: "" };
+
 /** Expands a job into its legs. @throws AppError("invalid") when the strategy, name or runs-on cannot be evaluated */
-export function expandJob(definition: JobDefinition, _contexts: JobContexts): JobLeg[] {
-  throw new AppError("internal", `expandJob is not written yet (${definition.id})`);
+export function expandJob(definition: JobDefinition, contexts: JobContexts): JobLeg[] {
+  try {
+    const base: EvaluationContext = { contexts: jobContextMap(contexts) };
+    const { strategy } = definition;
+    const legs = strategy?.matrix === undefined ? [NO_MATRIX] : expandMatrix(evaluateTemplate(strategy.matrix, base));
+    const shared: Shared = {
+      total: legs.length,
+      failFast: strategy?.failFast === undefined ? true : evaluateBoolean(strategy.failFast, base),
+      ...(strategy?.maxParallel === undefined ? {} : { maxParallel: maxParallel(strategy.maxParallel, base) }),
+    };
+    return legs.map((leg, index) => expandLeg(definition, contexts, leg, index, shared));
+  } catch (error) {
+    if (error instanceof NeedsHash) {
+      throw new AppError(
+        "invalid",
+        `Job '${definition.id}' uses hashFiles() outside of its steps; move it into a step`,
+        error,
+      );
+    }
+    if (error instanceof AppError && error.code === "invalid") {
+      throw new AppError("invalid", `Job '${definition.id}' cannot be expanded: ${errorText(error)}`, error);
+    }
+    throw error;
+  }
+}
+
+function maxParallel(template: Template, context: EvaluationContext): number {
+  const value = evaluateNumber(template, context);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new ExpressionError("evaluation", `max-parallel has to be a whole number from 1 on, not ${value}`);
+}
+
+function expandLeg(
+  definition: JobDefinition,
+  contexts: JobContexts,
+  leg: MatrixLeg,
+  index: number,
+  shared: Shared,
+): JobLeg {
+  const context: EvaluationContext = {
+    contexts: jobContextMap(contexts, {
+      matrix: fromJson(leg.values),
+      strategy: strategyContext(index, shared),
+    }),
+  };
+  const { continueOnError, runsOn } = definition;
+  return {
+    ...shared,
+    name: nameOf(definition, leg, context),
+    matrix: leg.values,
+    runsOn: runsOn === undefined ? [] : labelsOf(runsOn, context),
+    index,
+    continueOnError: continueOnError === undefined ? false : evaluateBoolean(continueOnError, context),
+  };
+}
+
+/** The `strategy` context of a leg. */
+export function strategyContext(index: number, { total, failFast, maxParallel: parallel }: Shared): ExprObject {
+  return new ExprObject([
+    ["fail-fast", failFast],
+    ["job-index", index],
+    ["job-total", total],
+    ["max-parallel", parallel ?? total],
+  ]);
+}
+
+/** A name with an expression stands as it evaluates; otherwise the values of the matrix are appended, as Gitea does. */
+function nameOf({ id, name }: JobDefinition, leg: MatrixLeg, context: EvaluationContext): string {
+  if (name === undefined) return id + leg.nameSuffix;
+  const text = evaluateText(name, context).trim();
+  if (text === "") return id + leg.nameSuffix;
+  return name.kind === "literal" ? text + leg.nameSuffix : text;
+}
+
+function labelsOf(template: Template, context: EvaluationContext): string[] {
+  const value = evaluateTemplate(template, context);
+  const wanted = value instanceof ExprObject ? (value.get("labels") ?? null) : value;
+  const labels = (wanted instanceof ExprArray ? wanted.items : [wanted]).map((label) => {
+    if (isPrimitive(label)) return toText(label).trim();
+    throw new ExpressionError("evaluation", "runs-on has to be a label or a sequence of labels");
+  });
+  const given = labels.filter((label) => label !== "");
+  if (given.length > 0) return [...new Set(given)];
+  throw new ExpressionError("evaluation", "runs-on is empty; name at least one label of a runner");
 }
