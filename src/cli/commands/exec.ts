@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { HostExecutor } from "../../executors/host/host-executor.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
@@ -79,7 +79,10 @@ export function defineExec(context: CliContext): Command {
 async function exec(options: ExecFlags, context: CliContext): Promise<void> {
   const directory = resolve(context.cwd, options.directory);
   const path = options.workflows === undefined ? undefined : resolve(context.cwd, options.workflows);
-  const files = await readLocalWorkflows(directory, path);
+  const files = (await readLocalWorkflows(directory, path)).map((file) => ({
+    ...file,
+    path: shownPath(file.path, context),
+  }));
   if (options.list || options.dryrun) return listLocalJobs(files, options, context);
   const workflows = files.flatMap(({ source }) => parseWorkflow(source).workflow ?? []);
   const printer = options.json
@@ -104,6 +107,12 @@ async function exec(options: ExecFlags, context: CliContext): Promise<void> {
   );
   for (const line of printer.failures) context.stderr.write(`act-runner-ts: ${line}\n`);
   context.setExitCode(result === "success" ? 0 : result === "cancelled" ? EXIT_CODES.cancelled : 1);
+}
+
+/** A path as a person would type it here. */
+function shownPath(path: string, { cwd }: CliContext): string {
+  const below = relative(cwd, path);
+  return below.startsWith("..") ? path : below;
 }
 
 type LocalRun = Omit<RunLocalOptions, "executor" | "clock" | "ids" | "logger" | "signal" | "version" | "timeoutMs">;

@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import type { RunningServer } from "../../server/server.ts";
 import type { CliContext } from "../cli-context.ts";
-import { startControlPlane } from "../control-plane.ts";
 import { makeLogger } from "../logger.ts";
 import { EXIT_CODES } from "../report-error.ts";
 import { addServerSettings, type ServerFlags } from "../server-settings.ts";
@@ -18,6 +17,8 @@ export function defineServer(context: CliContext): Command {
     .action(async (flags: ServerFlags) => {
       const logger = makeLogger(flags, context);
       using signals = listenForStop(process, context.clock);
+      // Loaded when it is needed: the help does not wait for the database driver.
+      const { startControlPlane } = await import("../control-plane.ts");
       await using server = await startControlPlane(flags, logger, context);
       announceServer(server, context);
       await untilAborted(signals.stop);

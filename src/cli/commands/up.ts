@@ -3,8 +3,6 @@ import { Command } from "commander";
 import { AppError } from "../../lib/errors.ts";
 import { parseLabels } from "../../runner/labels.ts";
 import type { CliContext } from "../cli-context.ts";
-import { startControlPlane } from "../control-plane.ts";
-import { prepareEmbeddedRunner } from "../embedded-runner.ts";
 import { makeLogger } from "../logger.ts";
 import { readCliJson } from "../server-connection.ts";
 import { addServerSettings, existingDirectory, type ServerFlags } from "../server-settings.ts";
@@ -40,6 +38,9 @@ async function up(flags: UpFlags, context: CliContext): Promise<void> {
   const logger = makeLogger(flags, context);
   using signals = listenForStop(process, context.clock);
   const repoRoot = await localRoot(flags.repoRoot, context);
+  // Loaded when they are needed: the help does not wait for the database driver.
+  const { startControlPlane } = await import("../control-plane.ts");
+  const { prepareEmbeddedRunner } = await import("../embedded-runner.ts");
   await using server = await startControlPlane(flags, logger, context, repoRoot);
   const dataDir = resolve(context.cwd, flags.dataDir);
   const own = await readCliJson(join(dataDir, "cli.json"));

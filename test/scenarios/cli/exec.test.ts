@@ -56,6 +56,6 @@ test("the list of jobs, in the order of their needs", async () => {
 
 test("mistakes in a file are shown with their places", async () => {
   const { code, err } = await place.run(["exec", "-W", join(WORKFLOWS, "wrong.yml")]);
-  expect(err).toMatch(/wrong\.yml:5:\d+: error: .*stepz/);
+  expect(err).toMatch(/wrong\.yml:5:\d+: error: .*missing/);
   expect(code).toBe(1);
 });
