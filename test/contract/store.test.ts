@@ -1,9 +1,11 @@
 import { describe } from "vitest";
 import { storeKinds } from "../support/stores.ts";
+import { storeAccountsContract } from "./store-accounts.contract.ts";
 import { storeConcurrencyContract } from "./store-concurrency.contract.ts";
-import { storeContract } from "./store.contract.ts";
+import { storeRunsContract } from "./store-runs.contract.ts";
 
 describe.each(storeKinds)("store on $name", (kind) => {
-  describe.skipIf(kind.skip !== undefined)("tables", () => storeContract(kind));
+  describe.skipIf(kind.skip !== undefined)("accounts", () => storeAccountsContract(kind));
+  describe.skipIf(kind.skip !== undefined)("runs", () => storeRunsContract(kind));
   describe.skipIf(kind.skip !== undefined)("transactions", () => storeConcurrencyContract(kind));
 });
