@@ -55,6 +55,7 @@ export async function runTask(
     timing: parts.timing,
     steps: plan.kind === "job" ? plan.request.job.steps.length : plan.steps,
     spoolFile: join(parts.spoolFolder, `task-${id}-${parts.ids.uuid()}.rows`),
+    hurry: options.signal,
     onServerResult: (result) => {
       if (stop.signal.aborted) return;
       logger.info({ task: id, result: Result[result] }, "the server ended the task; the job is cancelled");

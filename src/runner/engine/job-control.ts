@@ -1,6 +1,9 @@
 import type { KillReason } from "../../executors/executor.ts";
 import type { Clock } from "../../lib/clock.ts";
 
+/** A runner that shuts down does not wait longer: service managers kill it after about 90 s. */
+const SHUTDOWN_GRACE_MS = 30_000;
+
 /**
  * What ends a job before its last step.
  *
@@ -59,7 +62,8 @@ export class JobControl implements Disposable {
   /** Ends the job; the first reason stays. */
   stop(reason: KillReason): void {
     if (this.#stopping.signal.aborted) return;
-    this.#timers.use(this.#clock.timer(this.#graceMs, () => this.#killing.abort(reason)));
+    const graceMs = reason === "shutdown" ? Math.min(this.#graceMs, SHUTDOWN_GRACE_MS) : this.#graceMs;
+    this.#timers.use(this.#clock.timer(graceMs, () => this.#killing.abort(reason)));
     this.#stopping.abort(reason);
   }
 

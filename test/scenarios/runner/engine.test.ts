@@ -223,7 +223,7 @@ describe("runJob", () => {
   });
 
   it.each([
-    ["a wrong condition", "      - run: x\n        if: nofunction()\n      - run: y\n        if: always()\n"],
+    ["a wrong condition", "      - run: x\n        if: fromJSON('{')\n      - run: y\n        if: always()\n"],
     [
       "a wrong expression in env",
       "      - run: x\n        env:\n          A: ${{ fromJSON('{') }}\n      - run: y\n        if: always()\n",
