@@ -24,7 +24,12 @@ export interface CliFileDeps {
  * everything anyway.
  * @param known an admin token that is at hand
  */
-export async function writeCliFile(deps: CliFileDeps, dataDir: string, server: string, known: string | undefined): Promise<void> {
+export async function writeCliFile(
+  deps: CliFileDeps,
+  dataDir: string,
+  server: string,
+  known: string | undefined,
+): Promise<void> {
   const path = join(dataDir, "cli.json");
   const kept = known ?? (await keptToken(deps, path));
   const token = kept ?? (await newToken(deps));
@@ -34,7 +39,11 @@ export async function writeCliFile(deps: CliFileDeps, dataDir: string, server: s
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
-    throw new AppError("unavailable", `${path} cannot be written (${errorText(error)}); check the data directory`, error);
+    throw new AppError(
+      "unavailable",
+      `${path} cannot be written (${errorText(error)}); check the data directory`,
+      error,
+    );
   }
 }
 
@@ -45,7 +54,8 @@ async function keptToken({ store, hasher, clock }: CliFileDeps, path: string): P
     const token = typeof stored === "object" && stored !== null && "token" in stored ? stored.token : undefined;
     if (typeof token !== "string") return undefined;
     const row = await store.read.apiTokens.findByMac(hasher.mac(token));
-    const good = row?.grant.kind === "admin" && row.access === "write" && (row.expiresAt === null || row.expiresAt > clock.now());
+    const good =
+      row?.grant.kind === "admin" && row.access === "write" && (row.expiresAt === null || row.expiresAt > clock.now());
     return good ? token : undefined;
   } catch {
     // No file, or a damaged one: it is written anew.

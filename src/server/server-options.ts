@@ -98,7 +98,8 @@ const schema = z.strictObject({
 export function compileServerOptions(options: ServerOptions): CompiledServerOptions {
   const parsed = schema.safeParse(definedOnly(options));
   if (!parsed.success) throw new AppError("invalid", `the server's settings are not valid: ${faults(parsed.error)}`);
-  const { listenRunners, publicUrl, databaseUrl, repoRoot, adminToken, registrationToken, serverKey, ...rest } = parsed.data;
+  const { listenRunners, publicUrl, databaseUrl, repoRoot, adminToken, registrationToken, serverKey, ...rest } =
+    parsed.data;
   return {
     ...rest,
     dataDir: resolve(rest.dataDir),
@@ -142,8 +143,17 @@ function parseAddress(text: string): ListenAddress {
 
 function normalUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "" || url.username !== "") {
-    throw new AppError("invalid", `the public URL "${text}" is no address; write it like https://ci.example.com or https://example.com/ci`);
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    url.search !== "" ||
+    url.hash !== "" ||
+    url.username !== ""
+  ) {
+    throw new AppError(
+      "invalid",
+      `the public URL "${text}" is no address; write it like https://ci.example.com or https://example.com/ci`,
+    );
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
 }

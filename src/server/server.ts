@@ -8,7 +8,12 @@ import { type Logger, silentLogger } from "../lib/logger.ts";
 import { writeCliFile } from "./cli-file.ts";
 import { openHttpSide } from "./http-side.ts";
 import type { RestDeps } from "./rest/rest-deps.ts";
-import { type CompiledServerOptions, compileServerOptions, type ListenAddress, type ServerOptions } from "./server-options.ts";
+import {
+  type CompiledServerOptions,
+  compileServerOptions,
+  type ListenAddress,
+  type ServerOptions,
+} from "./server-options.ts";
 import { type AppServices, appServices } from "./services/app-services.ts";
 import { bootstrap } from "./services/bootstrap.ts";
 import { openServerKeys } from "./services/server-keys.ts";
@@ -103,7 +108,11 @@ async function makeServices(
 ): Promise<AppServices> {
   const { dataDir, serverKey, repoRoot, allowPrivateAddresses, allowHttpClone: allowHttp } = options;
   const keys = await openServerKeys({ dataDir, store, ...(serverKey === null ? {} : { key: serverKey }) });
-  const clonePolicy = { repoRoot: repoRoot === null ? null : await realRoot(repoRoot), allowPrivateAddresses, allowHttp };
+  const clonePolicy = {
+    repoRoot: repoRoot === null ? null : await realRoot(repoRoot),
+    allowPrivateAddresses,
+    allowHttp,
+  };
   return appServices({
     ...parts,
     ...{ store, keys, publicUrl, dataDir, clonePolicy, lookup: addressesOf },
@@ -117,7 +126,11 @@ async function realRoot(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    throw new AppError("invalid", `the repository root ${path} does not exist; make it, or leave --repo-root out`, error);
+    throw new AppError(
+      "invalid",
+      `the repository root ${path} does not exist; make it, or leave --repo-root out`,
+      error,
+    );
   }
 }
 

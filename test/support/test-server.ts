@@ -18,7 +18,12 @@ export interface RestAnswer {
 export interface TestClient {
   /** The token it sends. */
   readonly token: string;
-  request(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<RestAnswer>;
+  request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<RestAnswer>;
   get(path: string): Promise<RestAnswer>;
   post(path: string, body?: unknown): Promise<RestAnswer>;
   put(path: string, body?: unknown): Promise<RestAnswer>;

@@ -57,7 +57,8 @@ function byRole(caller: Caller, ownerId: number, need: Need): Permission {
  * @throws AppError not_found when the thing is hidden, as if it did not exist; forbidden when it may be known
  */
 export function requirePermission(permission: Permission, thing: string, need: Need): void {
-  if (permission === "hidden") throw new AppError("not_found", `there is no ${thing}, or this token may not know of it`);
+  if (permission === "hidden")
+    throw new AppError("not_found", `there is no ${thing}, or this token may not know of it`);
   if (permission === "refused") {
     throw new AppError("forbidden", `this token may not ${PHRASES[need]} ${thing}; use one with more rights`);
   }

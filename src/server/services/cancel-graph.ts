@@ -23,7 +23,10 @@ export function cancelGraph(state: GraphState): CancelPlan {
       ended.push({ ...job, status: "cancelled", cause: "cancelled", stoppedAt: state.now });
     }
   }
-  return { ended, running: state.jobs.filter((job) => job.status === "running" || (again && job.status === "cancelling")) };
+  return {
+    ended,
+    running: state.jobs.filter((job) => job.status === "running" || (again && job.status === "cancelling")),
+  };
 }
 
 /** Whether the job's condition holds when everything before it that is not done is cancelled. */
@@ -31,10 +34,13 @@ function runsAfterCancel(state: GraphState, job: Job): boolean {
   const definition = state.definitions.get(job.key);
   if (definition?.if === undefined) return false;
   // Legs that max-parallel holds back have been decided: they belong to what is cancelled.
-  if (definition.needs.every((need) => state.jobs.every((other) => other.key !== need || isConclusion(other.status)))) return false;
+  if (definition.needs.every((need) => state.jobs.every((other) => other.key !== need || isConclusion(other.status))))
+    return false;
   const results = new Map<string, JobResult>([...state.definitions.keys()].map((key) => [key, "cancelled"]));
   results.delete(job.key);
-  const assumed = state.jobs.map((other) => (isConclusion(other.status) ? other : { ...other, status: "cancelled" as const }));
+  const assumed = state.jobs.map((other) =>
+    isConclusion(other.status) ? other : { ...other, status: "cancelled" as const },
+  );
   const decision = decideJob(definition, {
     contexts: { ...state.contexts, needs: needsContext(directNeeds(definition, assumed)) },
     ancestors: results,

@@ -25,7 +25,9 @@ export class CloneCredentials {
 }
 
 function isCredential(value: unknown): value is GitCredential {
-  return typeof value === "object" && value !== null && "kind" in value && (value.kind === "basic" || value.kind === "ssh");
+  return (
+    typeof value === "object" && value !== null && "kind" in value && (value.kind === "basic" || value.kind === "ssh")
+  );
 }
 
 function context(repository: Pick<Repository, "ownerId" | "name">): string {

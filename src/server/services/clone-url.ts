@@ -26,7 +26,8 @@ const refused = (sentence: string) => new AppError("invalid", sentence);
 export function parseCloneUrl(text: string, policy: Pick<ClonePolicy, "allowHttp">): CloneSource {
   if (text === "") throw refused("the clone URL is empty; give an https or ssh address");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\u0000-\u0020\u007f]/.test(text)) throw refused("the clone URL contains a space or a control character; encode it");
+  if (/[\u0000-\u0020\u007f]/.test(text))
+    throw refused("the clone URL contains a space or a control character; encode it");
   if (text.startsWith("-")) throw refused("the clone URL begins with a dash; give an https or ssh address");
   if (isAbsolute(text)) return { kind: "local", path: text };
   if (/^[a-z0-9+.-]+::/i.test(text)) {
@@ -34,14 +35,19 @@ export function parseCloneUrl(text: string, policy: Pick<ClonePolicy, "allowHttp
   }
   const scp = text.includes("://") ? null : /^(?<user>[A-Za-z0-9._-]+)@(?<host>[^:/@]+):(?<path>[^:].*)$/.exec(text);
   if (scp?.groups !== undefined) {
-    return parseUrl(`ssh://${scp.groups["user"]}@${scp.groups["host"]}/${scp.groups["path"]?.replace(/^\//, "")}`, policy);
+    return parseUrl(
+      `ssh://${scp.groups["user"]}@${scp.groups["host"]}/${scp.groups["path"]?.replace(/^\//, "")}`,
+      policy,
+    );
   }
   return parseUrl(text, policy);
 }
 
 function parseUrl(text: string, policy: Pick<ClonePolicy, "allowHttp">): CloneSource {
   if (!URL.canParse(text)) {
-    throw refused("the clone URL is neither an address nor an absolute path; give https://host/path, ssh://git@host/path or /path");
+    throw refused(
+      "the clone URL is neither an address nor an absolute path; give https://host/path, ssh://git@host/path or /path",
+    );
   }
   const url = new URL(text);
   const protocol = url.protocol.slice(0, -1);
@@ -56,7 +62,8 @@ function parseUrl(text: string, policy: Pick<ClonePolicy, "allowHttp">): CloneSo
   if (url.hostname === "") throw refused("the clone URL has no host; give https://host/path");
   // ssh takes what begins with a dash for an option, wherever it stands.
   const host = protocol === "ssh" ? decodeURIComponent(url.hostname) : url.hostname;
-  if (host.startsWith("-") || url.username.startsWith("-")) throw refused("the host of the clone URL begins with a dash; correct it");
+  if (host.startsWith("-") || url.username.startsWith("-"))
+    throw refused("the host of the clone URL begins with a dash; correct it");
   if (url.search !== "" || url.hash !== "") throw refused("the clone URL has a query or a fragment; leave it out");
   if (url.pathname.length < 2) throw refused("the clone URL has no path; add the path of the repository");
   return { kind: protocol, url: url.href, host: host.replace(/^\[|\]$/g, "") };
@@ -108,7 +115,9 @@ export function checkAddresses(host: string, addresses: readonly string[], polic
   if (policy.allowPrivateAddresses) return;
   const bad = addresses.find(isPrivateAddress);
   if (bad !== undefined) {
-    throw refused(`the host ${host} of the clone URL has the private address ${bad}, which this server does not fetch from`);
+    throw refused(
+      `the host ${host} of the clone URL has the private address ${bad}, which this server does not fetch from`,
+    );
   }
 }
 
@@ -118,10 +127,12 @@ export function checkAddresses(host: string, addresses: readonly string[], polic
  * @throws AppError forbidden for callers who are not administrators; invalid outside the root
  */
 export function checkLocalPath(path: string, realPath: string, admin: boolean, policy: ClonePolicy): void {
-  if (!admin) throw new AppError("forbidden", "only administrators may use a local path as clone URL; use https or ssh");
+  if (!admin)
+    throw new AppError("forbidden", "only administrators may use a local path as clone URL; use https or ssh");
   if (policy.repoRoot === null) {
     throw refused("local paths are switched off on this server; start it with --repo-root, or use https or ssh");
   }
   const root = policy.repoRoot.endsWith("/") ? policy.repoRoot : `${policy.repoRoot}/`;
-  if (!`${realPath}/`.startsWith(root)) throw refused(`${path} does not lie below the server's --repo-root; move it there`);
+  if (!`${realPath}/`.startsWith(root))
+    throw refused(`${path} does not lie below the server's --repo-root; move it there`);
 }

@@ -22,10 +22,7 @@ export interface DispatchInputs {
  * Checks what was given against what the workflow declares for `workflow_dispatch` and fills in defaults.
  * @throws AppError invalid on an unknown input, a missing one that is required, or a value of the wrong type or choice
  */
-export function checkDispatchInputs(
-  workflow: Workflow,
-  given: { readonly [name: string]: JsonValue },
-): DispatchInputs {
+export function checkDispatchInputs(workflow: Workflow, given: { readonly [name: string]: JsonValue }): DispatchInputs {
   const declared = declaredInputs(workflow);
   const byName = new Map(declared.map((input) => [input.name.toLowerCase(), input]));
   const values = new Map<string, JsonValue>();

@@ -1,7 +1,7 @@
 import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Git } from "../../drivers/git/git.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Repository } from "../domain/account.ts";
 import type { Store } from "../storage/store.ts";
 import type { CloneCredentials } from "./clone-credentials.ts";
@@ -64,7 +64,8 @@ export class Mirrors {
   ): Promise<ResolvedCommit> {
     const ref = wanted.ref === undefined || wanted.ref === "" ? repository.defaultBranch : wanted.ref;
     const sha = wanted.sha ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref) ? ref : undefined);
-    if (sha !== undefined) return await this.#resolveSha(repository, sha, ref === sha ? repository.defaultBranch : ref, waits);
+    if (sha !== undefined)
+      return await this.#resolveSha(repository, sha, ref === sha ? repository.defaultBranch : ref, waits);
     await this.refresh(repository, waits);
     const dir = this.directory(repository.id);
     for (const full of fullRefs(ref)) {
@@ -86,7 +87,8 @@ export class Mirrors {
     }
     const dir = this.directory(repository.id);
     const refs = fullRefs(ref);
-    for (const full of refs) if ((await this.#deps.git.resolveCommit(dir, full, waits)) !== undefined) return { sha, ref: full };
+    for (const full of refs)
+      if ((await this.#deps.git.resolveCommit(dir, full, waits)) !== undefined) return { sha, ref: full };
     return { sha, ref: refs[0] ?? ref };
   }
 

@@ -28,13 +28,15 @@ export function planJobs(workflow: Workflow, contexts: PlanContexts, attempt: nu
   const plan = planRun(workflow, contexts);
   const diagnostics = [...plan.diagnostics, ...reusableJobs(workflow)];
   if (diagnostics.some((diagnostic) => diagnostic.severity === "error")) return { jobs: [], runName: "", diagnostics };
-  const placed = plan.jobs.flatMap((planned) => blockedJobs(planned, attempt, now)).map((job, index) => ({
-    ...job,
-    id: index + 1,
-    runId: 0,
-    repositoryId: 0,
-    ownerId: 0,
-  }));
+  const placed = plan.jobs
+    .flatMap((planned) => blockedJobs(planned, attempt, now))
+    .map((job, index) => ({
+      ...job,
+      id: index + 1,
+      runId: 0,
+      repositoryId: 0,
+      ownerId: 0,
+    }));
   const { changed, added } = settleGraph({ definitions: workflow.jobs, jobs: placed, contexts, now });
   const settled = placed.map((job) => changed.find((other) => other.id === job.id) ?? job);
   const jobs = [...settled, ...added].map((job) => {

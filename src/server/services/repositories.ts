@@ -102,15 +102,22 @@ export class Repositories {
     if (cloneUrl !== undefined) await mirrors.checkOrigin(cloneUrl, admin);
     if (credential) checkCredential(cloneUrl ?? repository.cloneUrl, credential);
     // A credential belongs to the host it was given for: it does not follow the repository to another address.
-    const dropped = cloneUrl !== undefined && cloneUrl !== repository.cloneUrl && credential === undefined ? null : credential;
+    const dropped =
+      cloneUrl !== undefined && cloneUrl !== repository.cloneUrl && credential === undefined ? null : credential;
     await store.write(async (tx) => {
       await tx.repositories.update(repository.id, {
         ...(cloneUrl === undefined ? {} : { cloneUrl }),
         ...(defaultBranch === undefined ? {} : { defaultBranch }),
-        ...(dropped === undefined ? {} : { sealedCredential: dropped === null ? null : credentials.seal(dropped, repository) }),
+        ...(dropped === undefined
+          ? {}
+          : { sealedCredential: dropped === null ? null : credentials.seal(dropped, repository) }),
       });
       const detail = { fields: Object.keys(patch) };
-      await audit(tx, clock.now(), actor, { action: "repository.update", target: `repository:${repository.id}`, detail });
+      await audit(tx, clock.now(), actor, {
+        action: "repository.update",
+        target: `repository:${repository.id}`,
+        detail,
+      });
     });
     return { ...repository, ...(cloneUrl && { cloneUrl }), ...(defaultBranch && { defaultBranch }) };
   }
@@ -129,7 +136,11 @@ export class Repositories {
     const { runnerIds } = await store.write(async (tx) => {
       const deleted = await tx.repositories.delete(repository.id);
       const detail = { name: `${repository.ownerName}/${repository.name}` };
-      await audit(tx, clock.now(), actor, { action: "repository.delete", target: `repository:${repository.id}`, detail });
+      await audit(tx, clock.now(), actor, {
+        action: "repository.delete",
+        target: `repository:${repository.id}`,
+        detail,
+      });
       return deleted;
     });
     await runnersDeleted(runnerIds);
@@ -148,6 +159,9 @@ function checkCredential(cloneUrl: string, credential: GitCredential): void {
     throw new AppError("invalid", `the credential does not fit the clone URL; an ${kind} address needs ${right}`);
   }
   if (credential.kind === "ssh" && credential.knownHosts.trim() === "") {
-    throw new AppError("invalid", "the ssh credential has no known_hosts; give the host's public keys (ssh-keyscan prints them)");
+    throw new AppError(
+      "invalid",
+      "the ssh credential has no known_hosts; give the host's public keys (ssh-keyscan prints them)",
+    );
   }
 }

@@ -16,7 +16,8 @@ export class RunDefinitions {
     const known = this.#parsed.get(runId);
     if (known !== undefined) return known;
     const { workflow } = parseWorkflow(await runs.source(runId));
-    if (workflow === undefined) throw new AppError("internal", `the stored workflow of run ${runId} cannot be read any more`);
+    if (workflow === undefined)
+      throw new AppError("internal", `the stored workflow of run ${runId} cannot be read any more`);
     this.#parsed.set(runId, workflow);
     return workflow;
   }

@@ -14,7 +14,8 @@ export function chooseEvent(workflow: Workflow, path: string, wanted: string | u
     throw new AppError("invalid", `${path} does not run on ${wanted}; it runs on ${declared.join(", ")}`);
   }
   const chosen = wanted ?? (workflow.on.has("workflow_dispatch") ? "workflow_dispatch" : declared[0]);
-  if (chosen === undefined) throw new AppError("invalid", `${path} declares no event below "on"; add workflow_dispatch`);
+  if (chosen === undefined)
+    throw new AppError("invalid", `${path} declares no event below "on"; add workflow_dispatch`);
   return chosen;
 }
 
@@ -47,6 +48,7 @@ export function eventPayload(input: EventInput): { [key: string]: JsonValue } {
     },
     sender: { login: input.actorName },
   };
-  if (input.event === "workflow_dispatch") return { ...common, workflow: input.workflowPath, inputs: { ...input.inputs } };
+  if (input.event === "workflow_dispatch")
+    return { ...common, workflow: input.workflowPath, inputs: { ...input.inputs } };
   return { ...common, after: input.sha };
 }

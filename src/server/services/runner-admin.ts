@@ -117,7 +117,8 @@ export class RunnerAdmin {
 
   async #find(scope: Scope, id: number): Promise<Runner> {
     const runner = await this.#deps.store.read.runners.get(id);
-    if (runner === undefined || (scope.kind !== "global" && scopeKey(runner.scope) !== scopeKey(scope))) throw missing(id);
+    if (runner === undefined || (scope.kind !== "global" && scopeKey(runner.scope) !== scopeKey(scope)))
+      throw missing(id);
     return runner;
   }
 

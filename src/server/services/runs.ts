@@ -61,7 +61,8 @@ export class Runs {
    */
   async cancel(run: Run, actor: Actor): Promise<void> {
     const change = await this.#change(run, actor, "run.cancel", async (tx, locked, now) => {
-      if (isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has ended with ${locked.status}; there is nothing to cancel`);
+      if (isConclusion(locked.status))
+        throw new AppError("conflict", `run ${run.id} has ended with ${locked.status}; there is nothing to cancel`);
       return await this.#deps.graph.cancel(tx, locked, now);
     });
     await this.#deps.cancelJobs(change.toCancel, "cancelled");
@@ -73,7 +74,8 @@ export class Runs {
    */
   async rerun(run: Run, which: "all" | "failed", actor: Actor): Promise<Run> {
     await this.#change(run, actor, "run.rerun", async (tx, locked, now) => {
-      if (!isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
+      if (!isConclusion(locked.status))
+        throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
       if (locked.attempt >= MOST_ATTEMPTS) {
         throw new AppError("conflict", `run ${run.id} has had ${MOST_ATTEMPTS} attempts; submit it anew`);
       }
@@ -87,7 +89,8 @@ export class Runs {
     await this.#deps.store.write(async (tx) => {
       const locked = await tx.runs.lock(run.id);
       if (locked === undefined) throw new AppError("not_found", `there is no run ${run.id} any more`);
-      if (!isConclusion(locked.status)) throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
+      if (!isConclusion(locked.status))
+        throw new AppError("conflict", `run ${run.id} has not ended yet; cancel it first`);
       await tx.runs.delete(run.id);
       await audit(tx, this.#deps.clock.now(), actor, { action: "run.delete", target: `run:${run.id}` });
     });

@@ -54,6 +54,7 @@ export class ServeGit {
 
   /** Fetches the origin once when the mirror is empty. @throws AppError as `Mirrors.refresh` */
   async prepare(repository: Repository, signal: AbortSignal): Promise<void> {
-    if (!(await this.#mirrors.isFetched(repository.id, { signal }))) await this.#mirrors.refresh(repository, { signal });
+    if (!(await this.#mirrors.isFetched(repository.id, { signal })))
+      await this.#mirrors.refresh(repository, { signal });
   }
 }

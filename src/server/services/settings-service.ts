@@ -46,7 +46,14 @@ export class SettingsService {
     checkSetting("secret", name, value);
     if (value === "") throw new AppError("invalid", `the secret ${name} is empty; give a value, or delete it`);
     const upper = name.toUpperCase();
-    return await this.#put("secret", scope, upper, this.#box.seal(value, secretContext(scope, upper)), description, actor);
+    return await this.#put(
+      "secret",
+      scope,
+      upper,
+      this.#box.seal(value, secretContext(scope, upper)),
+      description,
+      actor,
+    );
   }
 
   /** Makes a variable. @throws AppError conflict when there is one of that name */
@@ -85,7 +92,11 @@ export class SettingsService {
     await this.#store.write(async (tx) => {
       if (!(await tx.settings.delete(kind, scope, upper))) throw missing(kind, upper);
       const target = `${kind}:${upper}`;
-      await audit(tx, this.#clock.now(), actor, { action: `${kind}.delete`, target, detail: { scope: scopeKey(scope) } });
+      await audit(tx, this.#clock.now(), actor, {
+        action: `${kind}.delete`,
+        target,
+        detail: { scope: scopeKey(scope) },
+      });
     });
   }
 
@@ -114,7 +125,10 @@ function missing(kind: "secret" | "variable", name: string): AppError {
 /** The rules of GitHub and Gitea: letters, digits and underscores, not beginning with a digit, GITHUB_ or GITEA_. */
 function checkSetting(kind: "secret" | "variable", name: string, value: string): void {
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name.length > LONGEST_NAME) {
-    throw new AppError("invalid", `the ${kind} name "${name.slice(0, 80)}" is not allowed; use letters, digits and "_", not beginning with a digit`);
+    throw new AppError(
+      "invalid",
+      `the ${kind} name "${name.slice(0, 80)}" is not allowed; use letters, digits and "_", not beginning with a digit`,
+    );
   }
   if (/^(GITHUB|GITEA|FORGEJO)_/i.test(name) || /^CI$/i.test(name)) {
     throw new AppError("invalid", `the ${kind} name ${name} is kept for the server itself; choose another`);

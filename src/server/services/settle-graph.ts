@@ -64,8 +64,13 @@ function settleKey(state: GraphState, key: string, jobs: readonly Job[]): Settle
   if (blocked.length === 0 || !needsDone(definition, jobs)) return NOTHING;
   const contexts = { ...state.contexts, needs: needsContext(directNeeds(definition, jobs)) };
   const runCancelled = isRunCancelled(jobs);
-  const decision = decideJob(definition, { contexts, ancestors: ancestorResults(state.definitions, definition, jobs), runCancelled });
-  if (decision.kind === "error") return { ...NOTHING, changed: blocked.map((leg) => failedJob(leg, decision.message, state.now)) };
+  const decision = decideJob(definition, {
+    contexts,
+    ancestors: ancestorResults(state.definitions, definition, jobs),
+    runCancelled,
+  });
+  if (decision.kind === "error")
+    return { ...NOTHING, changed: blocked.map((leg) => failedJob(leg, decision.message, state.now)) };
   if (decision.kind === "skip") {
     const status = runCancelled ? ("cancelled" as const) : ("skipped" as const);
     const cause = runCancelled ? ("cancelled" as const) : ("done" as const);

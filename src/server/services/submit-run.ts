@@ -89,7 +89,10 @@ function inputsFor(
 ): DispatchInputs {
   if (event === "workflow_dispatch") return checkDispatchInputs(workflow, given);
   if (Object.keys(given).length === 0) return { texts: {}, typed: {} };
-  throw new AppError("invalid", `${path} takes no inputs for the event ${event}; declare workflow_dispatch with inputs`);
+  throw new AppError(
+    "invalid",
+    `${path} takes no inputs for the event ${event}; declare workflow_dispatch with inputs`,
+  );
 }
 
 interface Chosen {
@@ -139,9 +142,14 @@ async function plan(
   repository: Repository,
 ): Promise<PlannedRun> {
   const github = { run, repository, publicUrl: deps.publicUrl() };
-  const vars = await variablesFor(deps.store.read.settings, { ownerId: repository.ownerId, repositoryId: repository.id });
+  const vars = await variablesFor(deps.store.read.settings, {
+    ownerId: repository.ownerId,
+    repositoryId: repository.id,
+  });
   const contexts = {
-    github: fromJson(githubContext({ ...github, run: { ...run, number: await nextNumber(deps, workflow, repository.id) } })),
+    github: fromJson(
+      githubContext({ ...github, run: { ...run, number: await nextNumber(deps, workflow, repository.id) } }),
+    ),
     inputs: fromJson({ ...inputs.typed }),
     vars: fromJson(vars),
   };
@@ -171,7 +179,9 @@ function store(
       source,
     );
     const { repositoryId, ownerId } = run;
-    const jobs = await tx.jobs.insertMany(planned.jobs.map((job) => ({ ...job, runId: run.id, repositoryId, ownerId })));
+    const jobs = await tx.jobs.insertMany(
+      planned.jobs.map((job) => ({ ...job, runId: run.id, repositoryId, ownerId })),
+    );
     if (jobs.some((job) => job.status === "waiting")) await tx.tasksVersions.bump({ ownerId, repositoryId });
     return { run, jobs };
   });

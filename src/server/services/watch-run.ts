@@ -2,7 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import type { Repository } from "../domain/account.ts";
 import { isConclusion, type Run } from "../domain/run.ts";
 import type { TaskStep } from "../domain/task.ts";
-import type { JobView, Jobs } from "./jobs.ts";
+import type { Jobs, JobView } from "./jobs.ts";
 import type { NumberedRow, RunLogs } from "./run-logs.ts";
 import type { Runs } from "./runs.ts";
 
@@ -65,7 +65,8 @@ export async function* watchRun(
       }
       const caughtUp = yield* newRows(sources, view, marks, signal);
       if (isConclusion(job.status) && !caughtUp) complete = false;
-      else if (isNew(`job:${job.id}`, [job.status, job.attempt, job.name, job.taskId, job.message])) yield { kind: "job", view };
+      else if (isNew(`job:${job.id}`, [job.status, job.attempt, job.name, job.taskId, job.message]))
+        yield { kind: "job", view };
     }
     if (isConclusion(run.status) && complete) {
       yield { kind: "run", run };
@@ -87,7 +88,8 @@ async function* newRows(
   signal: AbortSignal,
 ): AsyncGenerator<RunChange, boolean> {
   if (task === undefined) return true;
-  const over = isConclusion(task.status) && ((await logs.finished(task.id)) || clock.now() - (task.stoppedAt ?? 0) > LATE_ROWS_MS);
+  const over =
+    isConclusion(task.status) && ((await logs.finished(task.id)) || clock.now() - (task.stoppedAt ?? 0) > LATE_ROWS_MS);
   let rows: NumberedRow[] = [];
   for await (const row of logs.rows(task.id, { from: marks.get(task.id) ?? 0, signal })) {
     rows.push(row);

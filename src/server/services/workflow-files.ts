@@ -49,7 +49,8 @@ export async function findWorkflow(
   for (const candidate of candidates) {
     const source = await mirrors.read(repository, sha, candidate, options);
     if (source === undefined) continue;
-    if (Buffer.byteLength(source) > LONGEST_BYTES) throw new AppError("invalid", `${candidate} is larger than 1 MiB; shorten it`);
+    if (Buffer.byteLength(source) > LONGEST_BYTES)
+      throw new AppError("invalid", `${candidate} is larger than 1 MiB; shorten it`);
     return { path: candidate, source };
   }
   const known = await listWorkflows(mirrors, repository, sha, options);

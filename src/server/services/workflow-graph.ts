@@ -75,7 +75,10 @@ export class WorkflowGraph implements JobGraph {
 
 /** Whether a decision about the job may be due; spares the parsing when the last job of a run ends. */
 function mayMove(job: Job): boolean {
-  return job.status === "blocked" || (!isConclusion(job.status) && jobLeg(job)?.failFast === true && jobLeg(job)?.total !== 1);
+  return (
+    job.status === "blocked" ||
+    (!isConclusion(job.status) && jobLeg(job)?.failFast === true && jobLeg(job)?.total !== 1)
+  );
 }
 
 /** Writes a settlement; returns the jobs that became waiting. */
