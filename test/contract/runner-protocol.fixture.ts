@@ -9,7 +9,7 @@ import { PingService, RunnerService } from "../../src/protocol/messages.ts";
 import { remoteAddressKey } from "../../src/server/connect/remote-address.ts";
 import { runnerRoutes } from "../../src/server/connect/routes.ts";
 import type { Repository } from "../../src/server/domain/account.ts";
-import type { Job } from "../../src/server/domain/run.ts";
+import type { Job, Run } from "../../src/server/domain/run.ts";
 import { type ProtocolServices, protocolServices } from "../../src/server/services/protocol-services.ts";
 import { RunDefinitions } from "../../src/server/services/run-definitions.ts";
 import { deriveServerKeys } from "../../src/server/services/server-keys.ts";
@@ -21,8 +21,8 @@ const PUBLIC_URL = "http://ci.example";
 
 const SQLITE = storeKinds[0] as StoreKind;
 
-/** A workflow with two steps and as many labels as wanted. */
-export const SOURCE = `name: demo
+/** A workflow of two jobs, one of which needs the other. */
+const SOURCE = `name: demo
 on: push
 jobs:
   build:
@@ -31,7 +31,15 @@ jobs:
       - name: Say hello
         run: echo hello
       - uses: actions/checkout@v4
+  test:
+    needs: build
+    runs-on: linux
+    steps:
+      - run: echo tested
 `;
+
+type JobPatch = Partial<Pick<Job, "runsOn" | "priority" | "key" | "needs" | "status">>;
+type RunPatch = Partial<Pick<Run, "event" | "eventPayload" | "ref">>;
 
 /** A server of the runner protocol with a real store, without HTTP. */
 export interface ProtocolSubject extends AsyncDisposable {
@@ -39,10 +47,7 @@ export interface ProtocolSubject extends AsyncDisposable {
   readonly services: ProtocolServices;
   readonly repository: Repository;
   /** Makes a run with `count` waiting jobs, and tells the dispatcher. */
-  addJobs(
-    count: number,
-    options?: Partial<Pick<Job, "runsOn" | "priority" | "key" | "needs" | "status">>,
-  ): Promise<readonly Job[]>;
+  addJobs(count: number, options?: JobPatch, run?: RunPatch): Promise<readonly Job[]>;
 }
 
 /** Opens a subject in a folder of its own. */
@@ -62,8 +67,8 @@ export async function openSubject(
     store,
     services,
     repository,
-    addJobs: async (count, patch = {}) => {
-      const jobs = await insertJobs(opened, repository, clock.now(), count, patch);
+    addJobs: async (count, patch = {}, run = {}) => {
+      const jobs = await insertJobs(opened, repository, clock.now(), { count, patch, run });
       services.dispatcher.jobsReady(jobs.filter((job) => job.status === "waiting"));
       return jobs;
     },
@@ -98,8 +103,7 @@ async function insertJobs(
   store: Store,
   repository: Repository,
   now: number,
-  count: number,
-  patch: Partial<Pick<Job, "runsOn" | "priority" | "key" | "needs" | "status">>,
+  { count, patch, run: more }: { readonly count: number; readonly patch: JobPatch; readonly run: RunPatch },
 ): Promise<readonly Job[]> {
   return await store.write(async (tx) => {
     const run = await tx.runs.insert(
@@ -120,6 +124,7 @@ async function insertJobs(
         createdAt: now,
         startedAt: null,
         stoppedAt: null,
+        ...more,
       },
       SOURCE,
     );

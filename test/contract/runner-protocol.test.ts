@@ -265,10 +265,3 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("runner proto
 });
 
 vi.mock("../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));
-vi.mock("../../src/workflow/parse-workflow.ts", () => ({
-  parseWorkflow: () => {
-    const scalar = (value: string) => ({ kind: "literal", value });
-    const steps = [{ name: scalar("Say hello"), run: scalar("echo") }, { uses: "actions/checkout@v4" }];
-    return { workflow: { jobs: new Map([["build", { id: "build", needs: [], steps }]]) }, diagnostics: [] };
-  },
-}));

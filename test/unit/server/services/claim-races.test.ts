@@ -37,9 +37,3 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
 });
 
 vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));
-vi.mock("../../../../src/workflow/parse-workflow.ts", () => ({
-  parseWorkflow: () => ({
-    workflow: { jobs: new Map([["build", { id: "build", needs: [], steps: [{ uses: "actions/checkout@v4" }] }]]) },
-    diagnostics: [],
-  }),
-}));

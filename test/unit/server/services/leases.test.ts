@@ -234,9 +234,3 @@ describe("leases of tasks", () => {
 });
 
 vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));
-vi.mock("../../../../src/workflow/parse-workflow.ts", () => ({
-  parseWorkflow: () => ({
-    workflow: { jobs: new Map([["build", { id: "build", needs: [], steps: [{ uses: "actions/checkout@v4" }] }]]) },
-    diagnostics: [],
-  }),
-}));

@@ -142,7 +142,7 @@ describe("cancel", () => {
 });
 
 describe("task payload", () => {
-  it("has secrets and variables of the narrower scope, never those of a fork's pull request", async () => {
+  it("has secrets and variables of the narrower scope, but no secrets for the pull request of a fork", async () => {
     await using subject = await openSubject();
     const { store, services, repository } = subject;
     const owner: Scope = { kind: "owner", ownerId: repository.ownerId };
@@ -170,13 +170,33 @@ describe("task payload", () => {
       ref_name: "main",
     });
     expect(payload.context).toHaveProperty("action_path", "");
+    const head = { ref: "evil", repo: { full_name: "mallory/demo" } };
+    await subject.addJobs(
+      1,
+      {},
+      { event: "pull_request", eventPayload: { pull_request: { head, base: { ref: "main" } } } },
+    );
+    const foreign = await taken(subject, runner);
+    expect(new Set(Object.keys(foreign.secrets))).toEqual(new Set(["GITHUB_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"]));
+    expect(foreign.context).toMatchObject({ head_ref: "evil", base_ref: "main" });
+  });
+
+  it("has the results and outputs of the jobs that the job needs", async () => {
+    await using subject = await openSubject();
+    const runner = await makeRunner(subject);
+    const [build] = await subject.addJobs(1);
+    if (build === undefined) throw new Error("no job");
+    const { id: _, ...row } = build;
+    const test = { ...row, key: "test", name: "test", needs: ["build"], status: "blocked", readyAt: null } as const;
+    await subject.store.write((tx) => tx.jobs.insertMany([test]));
+    const first = await taken(subject, runner);
+    expect(first.workflow).toContain("build");
+    await subject.services.updateTask.report(runner.id, { taskId: first.id, ...quiet, outputs: { version: "7" } });
+    await subject.services.updateTask.report(runner.id, { taskId: first.id, ...quiet, result: "success" });
+    const second = await taken(subject, runner);
+    expect(second.context["job"]).toBe("test");
+    expect(second.needs).toEqual({ build: { result: "success", outputs: { version: "7" } } });
   });
 });
 
 vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));
-vi.mock("../../../../src/workflow/parse-workflow.ts", () => ({
-  parseWorkflow: () => {
-    const steps = [{ name: { kind: "literal", value: "Say hello" } }, { uses: "actions/checkout@v4" }];
-    return { workflow: { jobs: new Map([["build", { id: "build", needs: [], steps }]]) }, diagnostics: [] };
-  },
-}));
