@@ -4,7 +4,8 @@ import type { Diagnostic } from "../workflow/diagnostic.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { Colours } from "./colours.ts";
 import { JobLines } from "./job-lines.ts";
-import { sanitize } from "./sanitize.ts";
+import { parseLogRow } from "./render-log-line.ts";
+import { plainText, sanitize } from "./sanitize.ts";
 import { statePaint } from "./state-words.ts";
 
 /** `file:line:column: error: message` for each finding. */
@@ -14,7 +15,7 @@ export function formatDiagnostics(file: string, diagnostics: readonly Diagnostic
   );
 }
 
-/** Prints a local run as lines for people. `lastErrors` keeps the last error row of each job for the summary. */
+/** Prints a local run as lines for people. `failures` has a sentence for each failed job. */
 export class ExecPrinter implements LocalPrinter {
   readonly failures: string[] = [];
   readonly #context: CliContext;
@@ -22,6 +23,7 @@ export class ExecPrinter implements LocalPrinter {
   readonly #lines: JobLines;
   readonly #steps = new Map<string, string>();
   readonly #failed = new Map<string, string>();
+  readonly #lastErrors = new Map<string, string>();
 
   constructor(context: CliContext, colours: Colours) {
     this.#context = context;
@@ -38,7 +40,11 @@ export class ExecPrinter implements LocalPrinter {
   }
 
   event(name: string, event: JobEvent): void {
-    if (event.type === "line") this.#lines.row(name, event.text);
+    if (event.type === "line") {
+      const row = parseLogRow(event.text);
+      if (row.kind === "error") this.#lastErrors.set(name, plainText(row.text));
+      this.#lines.row(name, event.text);
+    }
     if (event.type === "step-started") this.#steps.set(`${name}\n${event.step}`, event.name);
     if (event.type === "step-finished" && event.conclusion === "failure" && !this.#failed.has(name)) {
       this.#failed.set(name, this.#steps.get(`${name}\n${event.step}`) ?? "");
@@ -50,7 +56,9 @@ export class ExecPrinter implements LocalPrinter {
     this.#lines.remark(name, result, statePaint(state, this.#colours));
     if (result !== "failure") return;
     const step = this.#failed.get(name);
-    this.failures.push(sanitize(`job "${name}" failed${step === undefined ? "" : ` in step "${step}"`}`));
+    const why = this.#lastErrors.get(name);
+    const where = step === undefined ? "" : ` in step "${step}"`;
+    this.failures.push(sanitize(`job "${name}" failed${where}${why === undefined ? "" : `: ${why}`}`));
   }
 }
 

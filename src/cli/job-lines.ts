@@ -9,6 +9,7 @@ export class JobLines {
   readonly #colours: Colours;
   readonly #paints: readonly Paint[];
   readonly #names = new Map<string, Paint>();
+  readonly #inGroup = new Set<string>();
   #width = 0;
 
   constructor(output: TextOutput, colours: Colours) {
@@ -22,9 +23,13 @@ export class JobLines {
     for (const name of names) this.#width = Math.min(40, Math.max(this.#width, sanitize(name).length));
   }
 
-  /** Prints one row of a job's log. */
+  /** Prints one row of a job's log; what stands in a group is indented. */
   row(job: string, text: string): void {
-    for (const line of renderLogRow(parseLogRow(text), this.#colours)) this.#print(job, line);
+    const row = parseLogRow(text);
+    if (row.kind === "group" || row.kind === "end-group") this.#inGroup.delete(job);
+    const indent = this.#inGroup.has(job) ? "  " : "";
+    for (const line of renderLogRow(row, this.#colours)) this.#print(job, indent + line);
+    if (row.kind === "group") this.#inGroup.add(job);
   }
 
   /** Prints a remark of ours on a job, such as its result. */

@@ -17,7 +17,7 @@ afterAll(async () => await place[Symbol.asyncDispose]());
 test("runs a workflow here, without a server", async () => {
   const { code, out, err } = await place.run(["exec", "-W", "examples/hello.yml", "--input", "name=Ada"]);
   expect(out, err).toMatch(/greet \(hello\) +\| hello, Ada$/m);
-  expect(out).toMatch(/report +\| letters: 3$/m);
+  expect(out).toMatch(/report +\| +letters: 3$/m);
   expect(out).toMatch(/rescue +\| \* skipped$/m);
   expect(code).toBe(0);
   expect((await readdir(tmpdir())).filter((name) => name.startsWith("act-runner-ts-exec-"))).toEqual([]);
@@ -26,7 +26,7 @@ test("runs a workflow here, without a server", async () => {
 test("a failed job: exit code 1, job and step", async () => {
   const { code, out, err } = await place.run(["exec", "-W", "examples/fail.yml"]);
   expect(out).toMatch(/broken +\| about to fail$/m);
-  expect(err).toBe('act-runner-ts: job "broken" failed in step "Exit with 3"\n');
+  expect(err).toBe('act-runner-ts: job "broken" failed in step "Exit with 3": Process completed with exit code 3.\n');
   expect(code).toBe(1);
 });
 

@@ -38,7 +38,7 @@ describe("up in a work tree", () => {
     });
     expect(out + err).toMatch(/greet \(hello\) +\| hello, Ada$/m);
     expect(out).toMatch(/greet \(bonjour\) +\| bonjour, Ada$/m);
-    expect(out).toMatch(/report +\| letters: 3$/m);
+    expect(out).toMatch(/report +\| +letters: 3$/m);
     expect(out).toMatch(/report +\| notice: every greeting was said$/m);
     expect(out).toMatch(/rescue +\| \* skipped/);
     expect(out).toMatch(/^Run \d+: success in /m);

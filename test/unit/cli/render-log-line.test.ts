@@ -33,8 +33,16 @@ test("lines of jobs are aligned and names are harmless", () => {
   const output = new JobLines({ write: (text) => lines.push(text) }, plain);
   output.announce(["build", "test (20)"]);
   output.row("build", "one");
+  output.row("test (20)", "##[group]g");
+  output.row("test (20)", "in");
   output.row("test (20)", "##[endgroup]");
   output.row("test (20)", "");
   output.remark("evil\u001b[2J", "success", plain.green);
-  expect(lines).toEqual(["build     | one\n", "test (20) |\n", "evil\ufffd[2J  | * success\n"]);
+  expect(lines).toEqual([
+    "build     | one\n",
+    "test (20) | > g\n",
+    "test (20) |   in\n",
+    "test (20) |\n",
+    "evil\ufffd[2J  | * success\n",
+  ]);
 });
