@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { eventually } from "./eventually.ts";
@@ -81,6 +81,7 @@ export class ServerProcess implements AsyncDisposable {
   /** Starts it again on the same data and the same port, and waits until it serves. */
   async restart(): Promise<void> {
     if (this.#child !== undefined) throw new Error("the server runs already");
+    const startedAt = Date.now();
     const child = this.#spawn();
     this.#child = child;
     const exited = once(child, "exit");
@@ -90,7 +91,7 @@ export class ServerProcess implements AsyncDisposable {
     child.once("error", (error) => (this.#output += `${error}\n`));
     child.once("exit", () => (this.#child = undefined));
     try {
-      await eventually("the server to serve", () => this.#ready(child), READY_MS);
+      await eventually("the server to serve", () => this.#ready(child, startedAt), READY_MS);
     } catch (error) {
       throw new Error(`${(error as Error).message}; it printed:\n${this.#output}`, { cause: error });
     }
@@ -151,11 +152,15 @@ export class ServerProcess implements AsyncDisposable {
     });
   }
 
-  async #ready(child: ChildProcess): Promise<boolean> {
+  async #ready(child: ChildProcess, startedAt: number): Promise<boolean> {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
       throw new Error(`the server ended with ${child.exitCode ?? child.signalCode ?? "no start"}`);
     }
-    const text = await readFile(join(this.dataDir, "cli.json"), "utf8").catch(() => "");
+    const path = join(this.dataDir, "cli.json");
+    const writtenAt = (await stat(path).catch(() => undefined))?.mtimeMs ?? 0;
+    // Older than this start, it is that of another server on the same data.
+    if (writtenAt < startedAt) return false;
+    const text = await readFile(path, "utf8").catch(() => "");
     const found = parsed(text);
     if (typeof found?.server !== "string") return false;
     // At the first start the port is not known before the file names it.
