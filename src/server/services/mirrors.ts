@@ -4,6 +4,7 @@ import type { Git } from "../../drivers/git/git.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Repository } from "../domain/account.ts";
 import type { Store } from "../storage/store.ts";
+import { BoundedMap } from "./bounded-map.ts";
 import type { CloneCredentials } from "./clone-credentials.ts";
 import { type ClonePolicy, checkAddresses, checkLocalPath, parseCloneUrl } from "./clone-url.ts";
 
@@ -33,6 +34,10 @@ export interface MirrorsDeps {
 /** Longest workflow file, as GitHub limits it. */
 const LONGEST_FILE_BYTES = 1024 * 1024;
 
+/** Facts about commits that are kept, and the longest of them. */
+const FACTS = 2_000;
+const LONGEST_FACT = 64 * 1024;
+
 /**
  * A bare mirror per repository. It is fetched when a ref is asked for, because the ref may have moved, and when a commit
  * is not there yet. One fetch at a time per repository; calls that come while one waits to begin share it.
@@ -41,6 +46,8 @@ export class Mirrors {
   readonly #deps: MirrorsDeps;
   readonly #fetches = new Map<number, { running: Promise<string | undefined>; next?: Promise<string | undefined> }>();
 
+  /** Files, subjects and existence of commits. */
+  #facts = new BoundedMap<string, string>(FACTS);
   /** Mirrors that are known to exist. */
   readonly #prepared = new Set<number>();
 
@@ -87,6 +94,8 @@ export class Mirrors {
     }
     const dir = this.directory(repository.id);
     const refs = fullRefs(ref);
+    // The commit is what counts: a full name, and the default branch, are taken as they are.
+    if (refs.length === 1 || ref === repository.defaultBranch) return { sha, ref: refs[0] ?? ref };
     for (const full of refs)
       if ((await this.#deps.git.resolveCommit(dir, full, waits)) !== undefined) return { sha, ref: full };
     return { sha, ref: refs[0] ?? ref };
@@ -94,14 +103,32 @@ export class Mirrors {
 
   async #has(repository: Repository, sha: string, waits: Waits): Promise<boolean> {
     await this.#prepare(repository.id, waits);
-    return await this.#deps.git.hasCommit(this.directory(repository.id), sha, waits);
+    const look = async () =>
+      (await this.#deps.git.hasCommit(this.directory(repository.id), sha, waits)) ? "yes" : undefined;
+    return (await this.#remembered(`${repository.id}:${sha}:has`, look)) !== undefined;
   }
 
-  /** Text of a file at a commit, or undefined when there is none. @throws AppError exhausted beyond 1 MiB */
+  /** What a commit holds never changes, so it is asked of git once. */
+  async #remembered(key: string, look: () => Promise<string | undefined>): Promise<string | undefined> {
+    const known = this.#facts.get(key);
+    if (known !== undefined) return known;
+    const found = await look();
+    if (found !== undefined && found.length <= LONGEST_FACT) this.#facts.set(key, found);
+    return found;
+  }
+
+  /** Text of a file at a commit, or undefined when there is none. @throws AppError invalid beyond 1 MiB */
   async read(repository: Repository, sha: string, path: string, waits: Waits): Promise<string | undefined> {
-    const options = { ...waits, maxBytes: LONGEST_FILE_BYTES };
-    const bytes = await this.#deps.git.readFileAt(this.directory(repository.id), sha, path, options);
-    return bytes?.toString("utf8");
+    return await this.#remembered(`${repository.id}:${sha}:file:${path}`, async () => {
+      const options = { ...waits, maxBytes: LONGEST_FILE_BYTES };
+      try {
+        const bytes = await this.#deps.git.readFileAt(this.directory(repository.id), sha, path, options);
+        return bytes?.toString("utf8");
+      } catch (error) {
+        if (toAppError(error).code !== "exhausted") throw error;
+        throw new AppError("invalid", `${path} is larger than 1 MiB; shorten it`, error);
+      }
+    });
   }
 
   /** Paths of the files in a folder at a commit, sorted; empty when there is no such folder. */
@@ -112,7 +139,8 @@ export class Mirrors {
 
   /** First line of a commit's message. */
   async subject(repository: Repository, sha: string, waits: Waits): Promise<string> {
-    return (await this.#deps.git.commitInfo(this.directory(repository.id), sha, waits)).subject;
+    const look = async () => (await this.#deps.git.commitInfo(this.directory(repository.id), sha, waits)).subject;
+    return (await this.#remembered(`${repository.id}:${sha}:subject`, look)) ?? "";
   }
 
   /**
@@ -196,6 +224,8 @@ export class Mirrors {
   async remove(repositoryId: number): Promise<void> {
     await this.#fetches.get(repositoryId)?.running.catch(() => {});
     this.#prepared.delete(repositoryId);
+    // The id may be given again: nothing of the old repository may be found under it.
+    this.#facts = new BoundedMap(FACTS);
     await rm(this.directory(repositoryId), { recursive: true, force: true });
   }
 }

@@ -6,9 +6,6 @@ import type { Mirrors } from "./mirrors.ts";
 /** Folders that are searched for workflows; the first that has any wins, as on Gitea and Forgejo. */
 export const WORKFLOW_FOLDERS = [".gitea/workflows", ".forgejo/workflows", ".github/workflows"] as const;
 
-/** Longest workflow file, as GitHub limits it. */
-const LONGEST_BYTES = 1024 * 1024;
-
 /** A workflow file at one commit. */
 export interface WorkflowFile {
   readonly path: string;
@@ -48,10 +45,7 @@ export async function findWorkflow(
   const candidates = path.includes("/") ? [path] : [...WORKFLOW_FOLDERS.map((folder) => `${folder}/${path}`), path];
   for (const candidate of candidates) {
     const source = await mirrors.read(repository, sha, candidate, options);
-    if (source === undefined) continue;
-    if (Buffer.byteLength(source) > LONGEST_BYTES)
-      throw new AppError("invalid", `${candidate} is larger than 1 MiB; shorten it`);
-    return { path: candidate, source };
+    if (source !== undefined) return { path: candidate, source };
   }
   const known = await listWorkflows(mirrors, repository, sha, options);
   const names = new Map(known.map((file) => [path.includes("/") ? file : file.slice(file.lastIndexOf("/") + 1), file]));

@@ -23,12 +23,14 @@ const BROKEN = `on: push
 jobs:
   one:
     runs-on: linux
-    stepz: []
     steps:
       - run: echo \${{ github. }}
   two:
     needs: none
     runs-on: linux
+    steps:
+      - run: echo
+  three:
     steps:
       - run: echo
 `;
@@ -103,7 +105,7 @@ describe("POST /runs", () => {
       /^\.gitea\/workflows\/broken\.yml has 3 mistakes, the first at line \d+, column \d+: /,
     );
     const lines = json.details.diagnostics.map((one: { line: number }) => one.line);
-    expect(lines.sort((a: number, b: number) => a - b)).toEqual([5, 7, 9]);
+    expect(lines.sort((a: number, b: number) => a - b)).toEqual([6, 8, 13]);
     for (const one of json.details.diagnostics)
       expect(one).toMatchObject({ severity: "error", column: expect.any(Number), message: expect.any(String) });
   });
