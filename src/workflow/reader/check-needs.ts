@@ -10,6 +10,11 @@ export function checkNeeds(
   node: YamlMapping,
   findings: Findings,
 ): Map<string, JobDefinition> {
+  if (read.length > MAX_JOBS) {
+    const message = `The workflow has ${read.length} jobs; at most ${MAX_JOBS} are allowed`;
+    findings.error("too-many-jobs", message, node.range);
+    return new Map(read.map(({ job }) => [job.id, job]));
+  }
   const ids = new Map(read.map(({ job }) => [foldCase(job.id), job.id]));
   const jobs = new Map<string, JobDefinition>();
   for (const { job, needs } of read) {
@@ -36,9 +41,12 @@ export function checkNeeds(
 function reportCycles(read: readonly ReadJob[], jobs: ReadonlyMap<string, JobDefinition>, findings: Findings): void {
   const spelling = new Map([...jobs.keys()].map((id) => [foldCase(id), id]));
   for (const { job, needs } of read) {
+    const checked = new Set<string>();
     for (const need of needs) {
       const target = spelling.get(foldCase(toText(need.value)));
-      if (target === undefined || !reaches(target, job.id, jobs)) continue;
+      if (target === undefined || checked.has(target)) continue;
+      checked.add(target);
+      if (!reaches(target, job.id, jobs)) continue;
       const message = `Job '${job.id}' depends on job '${target}' which creates a cycle in the dependency graph`;
       findings.error("cyclic-needs", message, need.range);
     }

@@ -10,12 +10,12 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
-  visit,
   type YAMLMap,
 } from "yaml";
 import type { Range } from "../diagnostic.ts";
 import { foldCase } from "../expressions/value.ts";
 import type { Findings } from "./findings.ts";
+import { aliasTargets, isMergeKey } from "./yaml-aliases.ts";
 import { refuseHostileYaml, tooDeep, tooManyNodes, YAML_LIMITS, type YamlLimits } from "./yaml-limits.ts";
 import type { YamlEntry, YamlNode, YamlScalar } from "./yaml-node.ts";
 
@@ -191,25 +191,6 @@ class Walker {
     const end = this.#lines.linePos(offsets?.[1] ?? offsets?.[0] ?? 0);
     return { line: start.line, column: start.col, endLine: end.line, endColumn: end.col };
   }
-}
-
-/** The anchored node of every alias, in one pass; the library's own look-up walks the document once per alias. */
-function aliasTargets(document: Document): Map<Alias, Node> {
-  const anchors = new Map<string, Node>();
-  const targets = new Map<Alias, Node>();
-  visit(document, {
-    Node(_, node) {
-      if (isAlias(node)) {
-        const target = anchors.get(node.source);
-        if (target !== undefined) targets.set(node, target);
-      } else if (node.anchor !== undefined) anchors.set(node.anchor, node);
-    },
-  });
-  return targets;
-}
-
-function isMergeKey(key: Node | null): boolean {
-  return isScalar(key) && key.value === "<<" && key.type === "PLAIN";
 }
 
 function agrees(tag: string, value: unknown, style: Scalar["type"]): boolean {
