@@ -7,7 +7,7 @@ import { createConnection } from "mysql2/promise";
 import { mariadbMissing, sharedMariadb } from "../test/support/mariadb.ts";
 import type { ServerProcess } from "../test/support/server-process.ts";
 import { cpuByThread, cpuSeconds, pinned, registerRunners, startBenchServer } from "./bench-server.ts";
-import { fetchLanes } from "./fetch-load.ts";
+import { fetchLanes, pingLanes } from "./fetch-load.ts";
 import { http1Load } from "./http1-load.ts";
 import { http2Load } from "./http2-load.ts";
 import { type CallSource, type LoadResult, type Measured, measure } from "./load.ts";
@@ -49,6 +49,7 @@ async function benchDatabase(database: string, databaseUrl: string | undefined, 
     await server.restart();
     await run(`FetchTask ${name} cold`, load, () => fetchLanes(runners, LANES, "once each"));
     await load(Number(new URL(server.url).port), fetchLanes(runners, LANES, { seconds: Math.min(2, SECONDS) }));
+    await run(`Ping ${name} (floor)`, load, () => pingLanes(LANES, SECONDS));
     await run(`FetchTask ${name} warm`, load, () => fetchLanes(runners, LANES, { seconds: SECONDS }));
   }
   await benchLogs(server, root, runners, run);
