@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 const BIN = fileURLToPath(new URL("../../../bin/act-runner-ts.js", import.meta.url));
 const EXAMPLES = fileURLToPath(new URL("../../../examples", import.meta.url));
 
+const WORKFLOWS = fileURLToPath(new URL("./workflows", import.meta.url));
+
 /** How a command ended. */
 export interface CliResult {
   readonly code: number;
@@ -42,9 +44,10 @@ export class CliPlace implements AsyncDisposable {
     return place;
   }
 
-  /** A git work tree with the example workflows, in one commit. */
+  /** A git work tree with the example workflows and those of these tests, in one commit. */
   async makeWorkTree(): Promise<void> {
     await cp(EXAMPLES, join(this.directory, "examples"), { recursive: true });
+    await cp(WORKFLOWS, join(this.directory, "examples"), { recursive: true });
     this.git("init", "--quiet", "--initial-branch=main");
     this.git("add", "examples");
     this.git("-c", "user.name=t", "-c", "user.email=t@example", "commit", "--quiet", "-m", "first");

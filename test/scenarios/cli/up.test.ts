@@ -77,6 +77,38 @@ describe("up in a work tree", () => {
     expect(code).toBe(0);
   });
 
+  test("Ctrl-C ends the following with 130 and a hint; the run goes on until it is cancelled", async () => {
+    const follow = place.start(["run", "examples/waiting.yml", "--follow"]);
+    const [, id = ""] = await follow.output(/^Run (\d+) of /m);
+    await follow.output(/a +\| \* waiting for a runner with nobody-has-this/);
+    follow.signal("SIGINT");
+    expect(await follow.ended).toMatchObject({
+      code: 130,
+      err: expect.stringContaining(`"act-runner-ts logs -f ${id}"`),
+    });
+    expect((await place.run(["runs", "list", "--status", "queued"])).out).toMatch(new RegExp(`^${id} `, "m"));
+    expect((await place.run(["runs", "cancel", id])).code).toBe(0);
+    expect(await place.run(["logs", "-f", id])).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/Run \d+: cancelled in /),
+    });
+  });
+
+  test("a second server for the same data or port is refused in one sentence", async () => {
+    const data = await place.run(["server", "--listen", "127.0.0.1:0"]);
+    expect(data).toMatchObject({ code: 1, err: expect.stringMatching(/^act-runner-ts: [^\n]*data[^\n]*\n$/) });
+    const port = await place.run([
+      "server",
+      "--listen",
+      server.replace("http://", ""),
+      "--data-dir",
+      "../other",
+      "--log-level",
+      "error",
+    ]);
+    expect(port).toMatchObject({ code: 1, err: expect.stringMatching(/^act-runner-ts: [^\n]*\d+[^\n]*\n$/) });
+  });
+
   test("a workflow that is not there is named", async () => {
     const { code, err } = await place.run(["run", "nothing.yml"]);
     expect(err).toMatch(/^act-runner-ts: .*nothing\.yml/m);
