@@ -18,6 +18,7 @@ export type ClaimOutcome =
 /** What a claim needs to know. */
 export interface Claim {
   readonly jobId: number;
+  readonly runId: number;
   readonly runnerId: number;
   /** Mac of the new task token. */
   readonly tokenMac: string;
@@ -33,8 +34,7 @@ export interface Claim {
  */
 export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutcome> {
   const { jobId, runnerId, now } = claim;
-  const found = await tx.jobs.get(jobId);
-  const run = found === undefined ? undefined : await tx.runs.lock(found.runId);
+  const run = await tx.runs.lock(claim.runId);
   const job = run === undefined ? undefined : await tx.jobs.get(jobId);
   if (run === undefined || job?.status !== "waiting") return { kind: "lost" };
   const runner = await tx.runners.get(runnerId);

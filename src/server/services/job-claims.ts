@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logger.ts";
+import type { Job } from "../domain/run.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Task } from "../domain/task.ts";
 import type { Store } from "../storage/store.ts";
@@ -67,7 +68,7 @@ export class JobClaims {
     try {
       draft = await this.#payloads.draft(job);
     } catch (error) {
-      return { kind: "lost", change: await this.#failJob(jobId, toAppError(error)) };
+      return { kind: "lost", change: await this.#failJob(job, toAppError(error)) };
     }
     const token = this.#ids.token();
     const outcome = await this.#commit(draft, runner.id, this.#hasher.mac(token), requestKey);
@@ -87,7 +88,15 @@ export class JobClaims {
     tokenMac: string,
     requestKey: string | null,
   ): Promise<ClaimOutcome> {
-    const claim = { jobId: draft.job.id, runnerId, tokenMac, steps: draft.steps, requestKey, now: this.#clock.now() };
+    const claim = {
+      jobId: draft.job.id,
+      runId: draft.run.id,
+      runnerId,
+      tokenMac,
+      steps: draft.steps,
+      requestKey,
+      now: this.#clock.now(),
+    };
     try {
       return await this.#store.write((tx) => claimJob(tx, claim));
     } catch (error) {
@@ -97,14 +106,13 @@ export class JobClaims {
   }
 
   /** @throws the failure itself when it is the server's and will pass */
-  async #failJob(jobId: number, failure: AppError): Promise<JobGraphChange> {
+  async #failJob({ id: jobId, runId }: Job, failure: AppError): Promise<JobGraphChange> {
     if (failure.code === "unavailable" || failure.code === "timeout" || failure.code === "exhausted") throw failure;
     this.#log.error({ job: jobId, error: failure.message, cause: failure.cause }, "a job cannot be built and fails");
     const message = `the server could not prepare the job: ${failure.message}`;
     return await this.#store.write(async (tx) => {
       const now = this.#clock.now();
-      const found = await tx.jobs.get(jobId);
-      if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return NOTHING;
+      if ((await tx.runs.lock(runId)) === undefined) return NOTHING;
       const job = await tx.jobs.get(jobId);
       const ended = { type: "ended", conclusion: "failure", cause: "infrastructure", message } as const;
       if (job?.status !== "waiting" || (await writeJob(tx, job, ended, now)) === undefined) return NOTHING;
