@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import type { Logger } from "../lib/logger.ts";
 import { compileConfig } from "../runner/config.ts";
 import { type RunnerEnd, runDaemon } from "../runner/daemon.ts";
@@ -53,7 +53,10 @@ export async function prepareEmbeddedRunner(
     },
     env: context.env,
   });
-  const parts = await makeRunnerParts({ ...config, labels: [] }, logger, signals, context);
+  // The data directory often lies in a work tree: git in a job that checked nothing out must not find that one.
+  const ceilings = [dataDir, context.env["GIT_CEILING_DIRECTORIES"]].filter((path) => path).join(delimiter);
+  const jobs = { ...context, env: { ...context.env, GIT_CEILING_DIRECTORIES: ceilings } };
+  const parts = await makeRunnerParts({ ...config, labels: [] }, logger, signals, jobs);
   logger.debug({ server, file }, "the runner of this machine is registered");
   return { labels, start: () => runDaemon({ ...parts, labels }) };
 }

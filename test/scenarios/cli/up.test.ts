@@ -55,8 +55,14 @@ describe("up in a work tree", () => {
     expect(code).toBe(1);
   });
 
+  test("git in a job that checked nothing out does not find the work tree around the data", async () => {
+    const { code, out } = await place.run(["run", "examples/git.yml", "--follow"]);
+    expect(out).toMatch(/a +\| no repository here$/m);
+    expect(code).toBe(0);
+  });
+
   test("a run can be listed, shown, printed, run again and deleted", async () => {
-    const list = await place.run(["runs", "list", "--json"]);
+    const list = await place.run(["runs", "list", "--status", "failure", "--json"]);
     const id = String((JSON.parse(list.out) as { id: number }[])[0]?.id);
     expect((await place.run(["runs", "show", id])).out).toMatch(/STATUS[\s\S]*broken[\s\S]*Exit with 3/);
     expect((await place.run(["logs", id, "--job", "broken"])).out).toContain("about to fail");
