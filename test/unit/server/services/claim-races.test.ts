@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import type { ProtocolServices } from "../../../../src/server/services/protocol-services.ts";
 import { openSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
@@ -35,5 +35,3 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
     for (const job of jobs) expect(await subject.store.read.tasks.listByJob(job.id)).toHaveLength(1);
   });
 });
-
-vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));

@@ -232,5 +232,3 @@ describe("leases of tasks", () => {
     vi.restoreAllMocks();
   });
 });
-
-vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));

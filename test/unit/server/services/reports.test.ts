@@ -198,5 +198,3 @@ describe("task payload", () => {
     expect(second.needs).toEqual({ build: { result: "success", outputs: { version: "7" } } });
   });
 });
-
-vi.mock("../../../../src/workflow/job-payload.ts", () => ({ jobPayload: (source: string) => source }));
