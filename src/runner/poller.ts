@@ -38,6 +38,8 @@ export type PollEnd = "stopped" | "enough" | "no-task" | "unregistered";
 
 /** Deadline of a call to a server that parks it; ours answers after 50 s at the latest. */
 const PARKED_TIMEOUT_MS = 50_000;
+/** How long a server that answers at once may take when the runner stops. */
+const ANSWER_GRACE_MS = 1_000;
 /** An empty answer that took this part of the deadline was parked. */
 const PARKED_SHARE = 0.8;
 
@@ -114,20 +116,21 @@ export class Poller {
   }
 
   /**
-   * One call. An answer of a server that does not park is waited for even when the runner stops: the task in it would
-   * be lost, since such a server believes that it runs.
+   * One call. When the runner stops, the answer of a server that does not park is waited for a moment: the task in it
+   * would be lost, since such a server believes that it runs.
    */
   async #fetch(signal: AbortSignal): Promise<Answer> {
     const { client, clock, onPoll } = this.#options;
     const timeoutMs = this.#parks ? PARKED_TIMEOUT_MS : this.#options.fetchTimeoutMs;
     this.#askedAt = clock.now();
+    using givingUp = abortAfter(signal, clock, this.#parks ? 0 : ANSWER_GRACE_MS);
     try {
       const { task, tasksVersion } = await client.runner.fetchTask(
         { tasksVersion: this.#version },
         {
           timeoutMs,
           headers: { [REQUEST_KEY_HEADER]: this.#requestKey },
-          ...(this.#parks ? { signal } : {}),
+          signal: givingUp.signal,
         },
       );
       this.#requestKey = this.#options.ids.uuid();
@@ -159,4 +162,18 @@ export class Poller {
     const wait = backOffMs(count, { baseMs: intervalMs, maxMs: intervalMaxMs }, ids);
     await clock.sleep(wait, { signal }).catch(() => undefined);
   }
+}
+
+/** A signal that aborts `ms` after another one. */
+function abortAfter(signal: AbortSignal, clock: Clock, ms: number): Disposable & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const stack = new DisposableStack();
+  const onAbort = () => {
+    if (ms === 0) controller.abort();
+    else stack.use(clock.timer(ms, () => controller.abort()));
+  };
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  stack.defer(() => signal.removeEventListener("abort", onAbort));
+  return { signal: controller.signal, [Symbol.dispose]: () => stack.dispose() };
 }

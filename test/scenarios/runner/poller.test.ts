@@ -155,6 +155,25 @@ describe("Poller", () => {
     await polling;
   });
 
+  it("takes the task of an answer that was under way when it stopped, but waits for it only a moment", async () => {
+    gitea.parksFor = 50;
+    const one = poller({ fetchTimeoutMs: 30_000 });
+    const polling = one.run({ signal: stop.signal });
+    await eventually("a call", () => versions().length === 1);
+    gitea.enqueue({ workflow: "" });
+    stop.abort();
+    expect(await polling).toBe("stopped");
+    expect(ended.size).toBe(1);
+
+    gitea.parksFor = 60_000;
+    const immediate = { ...systemClock, timer: (_: number, callback: () => void) => systemClock.timer(1, callback) };
+    const second = new AbortController();
+    const waiting = poller({ fetchTimeoutMs: 30_000, clock: immediate }).run({ signal: second.signal });
+    await eventually("the second call", () => versions().length === 2);
+    second.abort();
+    expect(await waiting).toBe("stopped");
+  });
+
   it("ignores a task that is running already", async () => {
     const one = poller({ capacity: 2 });
     const first = gitea.enqueue({ workflow: "" });

@@ -277,7 +277,8 @@ export class FakeGitea implements AsyncDisposable {
     this.#note("fetchTask", request, context);
     this.#authenticate(context);
     if (this.parks && this.#queue.length === 0) await this.#waitForTask(context.signal);
-    else if (this.parksFor > 0 && this.#queue.length === 0) await delay(this.parksFor);
+    else if (this.parksFor > 0 && this.#queue.length === 0)
+      await delay(this.parksFor, undefined, { signal: context.signal });
     const id = this.#queue.shift();
     const record = id === undefined ? undefined : this.tasks.get(id);
     if (record === undefined) return { tasksVersion: this.tasksVersion };
