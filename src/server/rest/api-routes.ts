@@ -20,6 +20,7 @@ import { secretRoutes } from "./secret-routes.ts";
 import { submitRoutes } from "./submit-routes.ts";
 import { tokenRoutes } from "./token-routes.ts";
 import { variableRoutes } from "./variable-routes.ts";
+import { waitingJobRoutes } from "./waiting-job-routes.ts";
 
 /** Everything below `/api/v1`, in Gitea's shapes; the description is at `/api/v1/openapi.json`. */
 export function apiRoutes(parent: FastifyInstance, deps: RestDeps): void {
@@ -79,6 +80,7 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     logRoutes,
     secretRoutes,
     variableRoutes,
+    waitingJobRoutes,
   ]) {
     routes(app, deps);
   }

@@ -106,7 +106,8 @@ function jobLists(app: RestApp, deps: RestDeps, place: Place): void {
   );
 }
 
-function withinScope(scope: Scope): { readonly repositoryId?: number; readonly ownerIds?: readonly number[] } {
+/** The filter of a scope. */
+export function withinScope(scope: Scope): { readonly repositoryId?: number; readonly ownerIds?: readonly number[] } {
   switch (scope.kind) {
     case "global":
       return {};

@@ -9,10 +9,17 @@ import { type Actor, audit } from "./audit.ts";
 export class Accounts {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #runnersDeleted: (runnerIds: readonly number[]) => Promise<void>;
 
-  constructor(deps: { readonly store: Store; readonly clock: Clock }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    /** The rows of these runners are gone. */
+    readonly runnersDeleted: (runnerIds: readonly number[]) => Promise<void>;
+  }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
+    this.#runnersDeleted = deps.runnersDeleted;
   }
 
   /** An account by its name, whatever the case. @throws AppError not_found */
@@ -63,18 +70,26 @@ export class Accounts {
     return account;
   }
 
-  /** Deletes an account. @throws AppError conflict while it has repositories */
-  delete(account: Account, actor: Actor): Promise<void> {
-    return this.#store.write(async (tx) => {
+  /** Deletes an account with its runners. @throws AppError conflict while it has repositories */
+  async delete(account: Account, actor: Actor): Promise<void> {
+    const runnerIds = await this.#store.write(async (tx) => {
       const { total } = await tx.repositories.list({ ownerIds: [account.id] }, { page: 1, limit: 1 });
       if (total > 0) {
-        throw new AppError("conflict", `${account.name} still has ${total} repositories; delete or keep them first`);
+        throw new AppError("conflict", `${account.name} still has ${total} repositories; delete them first`);
+      }
+      const scope = { kind: "owner", ownerId: account.id } as const;
+      const runners: number[] = [];
+      for (let page = 1, more = true; more; page++) {
+        const found = await tx.runners.list({ scope }, { page, limit: 50 });
+        runners.push(...found.items.map((runner) => runner.id));
+        more = found.items.length > 0 && runners.length < found.total;
       }
       await tx.accounts.delete(account.id);
-      await audit(tx, this.#clock.now(), actor, {
-        ...{ action: "account.delete", target: `account:${account.id}`, detail: { name: account.name } },
-      });
+      const entry = { action: "account.delete", target: `account:${account.id}`, detail: { name: account.name } };
+      await audit(tx, this.#clock.now(), actor, entry);
+      return runners;
     });
+    await this.#runnersDeleted(runnerIds);
   }
 
   /** Gives a user a role in an account; null takes it away. */

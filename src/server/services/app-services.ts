@@ -69,17 +69,17 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const { dataDir, clonePolicy: policy, lookup } = deps;
   const mirrors = new Mirrors({ store, git, credentials, policy, dataDir, lookup });
   const jobsReady = dispatcher.jobsReady.bind(dispatcher);
+  const runnersDeleted = editRunner.deleted.bind(editRunner);
   const cancelJobs = protocol.cancelJobs.cancel.bind(protocol.cancelJobs);
   return {
     protocol,
-    accounts: new Accounts({ store, clock }),
+    accounts: new Accounts({ store, clock, runnersDeleted }),
     apiTokens: new ApiTokens({ store, clock, ids, hasher }),
     apiIdentity: new ApiIdentity({ store, hasher, clock }),
     settings: new SettingsService({ store, clock, box }),
     mirrors,
     repositories: new Repositories({
-      ...{ store, clock, mirrors, credentials, cancelJobs },
-      runnersDeleted: (runnerIds) => editRunner.deleted(runnerIds),
+      ...{ store, clock, mirrors, credentials, cancelJobs, runnersDeleted },
     }),
     runs: new Runs({ store, clock, graph, definitions, publicUrl, jobsReady, cancelJobs }),
     jobs: new Jobs({ store }),

@@ -33,13 +33,17 @@ export class Jobs {
     if (job === undefined || run === undefined || job.repositoryId !== repository.id) {
       throw new AppError("not_found", `${repository.ownerName}/${repository.name} has no job ${id}`);
     }
-    return await this.#view(job, run);
+    return await this.view(job, run);
   }
 
   /** Jobs of a run in the order of the workflow. */
   async ofRun(run: Run): Promise<readonly JobView[]> {
-    const jobs = await this.#store.read.jobs.listByRun(run.id);
-    return await Promise.all(jobs.map((job) => this.#view(job, run)));
+    return await Promise.all((await this.plainOfRun(run.id)).map((job) => this.view(job, run)));
+  }
+
+  /** The same without tasks and runners: one query. */
+  plainOfRun(runId: number): Promise<readonly Job[]> {
+    return this.#store.read.jobs.listByRun(runId);
   }
 
   /** Jobs, newest first. */
@@ -49,7 +53,7 @@ export class Jobs {
     for (const { runId } of items) if (!runs.has(runId)) runs.set(runId, await this.#store.read.runs.get(runId));
     const views = items.flatMap((job) => {
       const run = runs.get(job.runId);
-      return run === undefined ? [] : [this.#view(job, run)];
+      return run === undefined ? [] : [this.view(job, run)];
     });
     return { items: await Promise.all(views), total };
   }
@@ -63,7 +67,8 @@ export class Jobs {
     return tasks.filter((task) => task.attempt === attempt).sort((a, b) => b.delivery - a.delivery)[0];
   }
 
-  async #view(job: Job, run: Run): Promise<JobView> {
+  /** A job with its task and runner. */
+  async view(job: Job, run: Run): Promise<JobView> {
     const task = await this.taskOf(job);
     const runner = task === undefined ? undefined : await this.#store.read.runners.get(task.runnerId);
     return { job, run, task, runner };

@@ -1,6 +1,6 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { Repository } from "../domain/account.ts";
-import { isConclusion, type Run } from "../domain/run.ts";
+import { isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { TaskStep } from "../domain/task.ts";
 import type { Jobs, JobView } from "./jobs.ts";
 import type { NumberedRow, RunLogs } from "./run-logs.ts";
@@ -53,11 +53,19 @@ export async function* watchRun(
     signal.throwIfAborted();
     // The run is read before its jobs: when it has ended, the jobs read afterwards are final.
     const run = await sources.runs.get(repository, runId);
-    const views = await sources.jobs.ofRun(run);
+    const jobs = await sources.jobs.plainOfRun(run.id);
     let complete = true;
     if (!isConclusion(run.status) && isNew("run", stateOf(run))) yield { kind: "run", run };
-    for (const view of views) {
-      const { job, task } = view;
+    for (const job of jobs) {
+      // Most jobs of a large run have ended or wait: they cost nothing.
+      if (
+        told.get(`job:${job.id}`) === JSON.stringify(summary(job)) &&
+        job.status !== "running" &&
+        job.status !== "cancelling"
+      )
+        continue;
+      const view = await sources.jobs.view(job, run);
+      const { task } = view;
       for (const step of task?.steps ?? []) {
         if (isNew(`step:${task?.id}:${step.index}`, [step.status, step.logLength > 0 || isConclusion(step.status)])) {
           yield { kind: "step", jobId: job.id, step };
@@ -65,8 +73,7 @@ export async function* watchRun(
       }
       const caughtUp = yield* newRows(sources, view, marks, signal);
       if (isConclusion(job.status) && !caughtUp) complete = false;
-      else if (isNew(`job:${job.id}`, [job.status, job.attempt, job.name, job.taskId, job.message]))
-        yield { kind: "job", view };
+      else if (isNew(`job:${job.id}`, summary(job))) yield { kind: "job", view };
     }
     if (isConclusion(run.status) && complete) {
       yield { kind: "run", run };
@@ -74,6 +81,11 @@ export async function* watchRun(
     }
     await sources.clock.sleep(LOOK_MS, { signal });
   }
+}
+
+/** What is told anew when it changes. */
+function summary(job: Job): unknown {
+  return [job.status, job.attempt, job.name, job.taskId, job.message];
 }
 
 function stateOf(run: Run): unknown {

@@ -181,7 +181,7 @@ for (const kind of kinds) {
       await submit(server);
       const task = await next(runner);
       await runner.report(task, {});
-      const token = task.secrets["GITHUB_TOKEN"] ?? "";
+      const token = String(task.secrets["GITHUB_TOKEN"]);
       await clone(server.url, token, "olga/app");
       await expect(clone(server.url, token, "olga/other")).rejects.toThrow();
       await runner.play(task);

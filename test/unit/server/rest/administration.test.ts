@@ -126,7 +126,9 @@ describe("accounts", () => {
     expect((await admin.delete("/orgs/acme")).status).toBe(409);
     expect((await admin.post("/orgs", { username: "brief" })).status).toBe(201);
     expect((await admin.delete("/orgs/olga")).status).toBe(422);
+    const runner = (await admin.post("/orgs/brief/actions/runners", { name: "gone with it" })).json;
     expect((await admin.delete("/orgs/brief")).status).toBe(204);
+    expect((await admin.get(`/admin/actions/runners/${runner.id}`)).status).toBe(404);
     expect((await admin.get("/orgs/brief")).status).toBe(404);
     expect((await admin.delete("/admin/users/admin")).status).toBe(409);
   });

@@ -202,6 +202,10 @@ describe("workflows and lists", () => {
       expect(jobs.json.jobs).toHaveLength(2);
       expect(jobs.json.jobs[0]).toMatchObject({ status: "queued", labels: ["linux"], runner_id: null, steps: [] });
     }
+    const waiting = async (labels: string) =>
+      (await admin.get(`/admin/actions/runners/jobs?labels=${labels}`)).json.length as number;
+    expect(await waiting("linux,x64")).toBeGreaterThan(3);
+    expect(await waiting("windows")).toBe(0);
     const { json } = await admin.get("/repos/olga/app/actions/runs?limit=1");
     expect((await admin.get(`/repos/olga/app/actions/runs/${json.workflow_runs[0].id}/workflow`)).text).toBe(HELLO);
     expect((await admin.get("/repos/olga/app/actions/runs/99999")).status).toBe(404);

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { PLACES } from "./places.ts";
+import type { RestApp } from "./rest-app.ts";
+import type { RestDeps } from "./rest-deps.ts";
+import { withinScope } from "./run-list-routes.ts";
+
+/** Most jobs that are looked at. */
+const MOST = 1_000;
+const PAGE = 50;
+
+const waitingJob = z.object({
+  id: z.number(),
+  run_id: z.number(),
+  attempt: z.number(),
+  repo_id: z.number(),
+  owner_id: z.number(),
+  name: z.string(),
+  needs: z.array(z.string()),
+  runs_on: z.array(z.string()),
+  task_id: z.number(),
+  status: z.literal("waiting"),
+});
+
+/** Jobs that wait for a runner, in Forgejo's shape; what its autoscalers ask for. */
+export function waitingJobRoutes(app: RestApp, deps: RestDeps): void {
+  for (const place of PLACES) {
+    app.get(
+      `${place.prefix}/runners/jobs`,
+      {
+        schema: {
+          ...{ tags: ["runners"], summary: "Jobs that a runner with these labels could do now", params: place.params },
+          ...{ querystring: z.object({ labels: z.string().optional() }), response: { 200: z.array(waitingJob) } },
+        },
+      },
+      async (request) => {
+        const within = withinScope(await place.open(deps, request, "read"));
+        const { labels } = request.query;
+        const offered = labels === undefined || labels === "" ? undefined : new Set(labels.split(","));
+        const filter = { ...within, statuses: ["waiting"] as const };
+        const found: z.infer<typeof waitingJob>[] = [];
+        for (let page = 1; page <= MOST / PAGE; page++) {
+          const { items, total } = await deps.jobs.list(filter, { page, limit: PAGE });
+          for (const { job } of items) {
+            if (offered !== undefined && !job.runsOn.every((label) => offered.has(label))) continue;
+            found.push({
+              ...{ id: job.id, run_id: job.runId, attempt: job.attempt, name: job.name, task_id: 0, status: "waiting" },
+              ...{ repo_id: job.repositoryId, owner_id: job.ownerId, needs: [...job.needs], runs_on: [...job.runsOn] },
+            });
+          }
+          if (page * PAGE >= total) break;
+        }
+        return found;
+      },
+    );
+  }
+}
