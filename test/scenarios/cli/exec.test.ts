@@ -1,5 +1,4 @@
-import { readdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -15,12 +14,15 @@ beforeAll(async () => {
 afterAll(async () => await place[Symbol.asyncDispose]());
 
 test("runs a workflow here, without a server", async () => {
-  const { code, out, err } = await place.run(["exec", "-W", "examples/hello.yml", "--input", "name=Ada"]);
+  const temporary = join(place.directory, "../tmp");
+  await mkdir(temporary);
+  const args = ["exec", "-W", "examples/hello.yml", "--input", "name=Ada"];
+  const { code, out, err } = await place.run(args, { env: { TMPDIR: temporary } });
   expect(out, err).toMatch(/greet \(hello\) +\| hello, Ada$/m);
   expect(out).toMatch(/report +\| +letters: 3$/m);
   expect(out).toMatch(/rescue +\| \* skipped$/m);
   expect(code).toBe(0);
-  expect((await readdir(tmpdir())).filter((name) => name.startsWith("act-runner-ts-exec-"))).toEqual([]);
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test("a failed job: exit code 1, job and step", async () => {
