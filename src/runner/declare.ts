@@ -28,7 +28,7 @@ export interface ServerFacts {
 }
 
 /** Our server names itself in this header of its answer to Declare. */
-export const SERVER_HEADER = "x-act-runner-server";
+const SERVER_HEADER = "x-act-runner-server";
 const CALL_TIMEOUT_MS = 30_000;
 const BACK_OFF = { baseMs: 1_000, maxMs: 15_000 };
 

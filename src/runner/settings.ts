@@ -1,5 +1,5 @@
 /** How the text of a setting is read. `list` takes commas in a variable; `map` is `NAME=VALUE` lines. */
-export type SettingKind = "string" | "number" | "boolean" | "duration" | "list" | "map";
+type SettingKind = "string" | "number" | "boolean" | "duration" | "list" | "map";
 
 /** One key of Gitea's `config.yaml`; the documentation's table is made from these. */
 export interface Setting {
