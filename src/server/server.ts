@@ -51,7 +51,9 @@ const GRACE_MS = 5_000;
 export async function startServer(options: ServerOptions, given: ServerParts = {}): Promise<RunningServer> {
   const compiled = compileServerOptions(options);
   const parts = { clock: systemClock, ids: systemIds, log: silentLogger, ...given };
-  const place = { publicUrl: compiled.publicUrl ?? "" };
+  // With a port that is free to choose the address is only known once the server listens.
+  const fixed = compiled.listen.port === 0 ? "" : localUrl(compiled.listen);
+  const place = { publicUrl: compiled.publicUrl ?? fixed };
   const stopping = { signal: new AbortController(), graceMs: 0 };
   await mkdir(compiled.dataDir, { recursive: true, mode: 0o700 });
   await using started = new AsyncDisposableStack();

@@ -6,7 +6,7 @@ import { RUNNER_TOKEN_HEADER, RUNNER_UUID_HEADER } from "../../src/protocol/head
 import { Result, RunnerService, StepStateSchema, type Task } from "../../src/protocol/messages.ts";
 
 /** How a scripted job goes. */
-export interface JobScript {
+interface JobScript {
   /** @default SUCCESS */
   readonly result?: Result;
   /** @default none */

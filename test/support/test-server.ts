@@ -5,7 +5,7 @@ import { type RunningServer, type ServerParts, startServer } from "../../src/ser
 import type { ServerOptions } from "../../src/server/server-options.ts";
 
 /** An answer of the REST interface. */
-export interface RestAnswer {
+interface RestAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -44,7 +44,7 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** Token of the administrator of every test server. */
-export const TEST_ADMIN_TOKEN = "admin-token-of-the-tests-0123456789abcdef";
+const TEST_ADMIN_TOKEN = "admin-token-of-the-tests-0123456789abcdef";
 
 /** Starts a server; a database URL makes it one on MySQL or MariaDB. */
 export async function testServer(options: ServerOptions = {}, parts: ServerParts = {}): Promise<TestServer> {

@@ -17,7 +17,7 @@ declare module "fastify" {
 }
 
 /** The token of an `Authorization: Bearer|token` header, or undefined when there is no header. @throws AppError unauthenticated for another scheme */
-export function headerToken(header: string | undefined): string | undefined {
+function headerToken(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   const found = /^(?:bearer|token)[ ]+(\S+)$/i.exec(header.trim());
   if (found?.[1] !== undefined) return found[1];

@@ -53,7 +53,7 @@ export async function sendEvents(
 }
 
 /** An event as it stands on the wire. */
-export function eventText({ event, id, data }: StreamEvent): string {
+function eventText({ event, id, data }: StreamEvent): string {
   return `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
 }
 

@@ -20,7 +20,7 @@ export const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
 };
 
 /** What every refusal looks like: Gitea's shape, with our data beside it where there is some. */
-export interface ErrorBody {
+interface ErrorBody {
   /** One sentence. */
   readonly message: string;
   /** Where the interface is described. */

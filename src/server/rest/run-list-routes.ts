@@ -16,7 +16,7 @@ const words = z
   .transform((value) => (value === undefined || value === "" ? [] : [value].flat()));
 
 /** Filters of every list of runs. */
-export const runQuery = pageQuery.extend({
+const runQuery = pageQuery.extend({
   status: words,
   event: z.string().optional(),
   branch: z.string().optional(),
@@ -26,12 +26,12 @@ export const runQuery = pageQuery.extend({
 });
 
 /** The list of runs. */
-export const runListShape = z.object({ workflow_runs: z.array(runShape), total_count: z.number() });
+const runListShape = z.object({ workflow_runs: z.array(runShape), total_count: z.number() });
 /** The list of jobs. */
 export const jobListShape = z.object({ jobs: z.array(jobShape), total_count: z.number() });
 
 /** The filter that a query asks for. */
-export function runFilter(query: z.infer<typeof runQuery>) {
+function runFilter(query: z.infer<typeof runQuery>) {
   const statuses = statusFilter(query.status);
   const ref = query.ref ?? (query.branch === undefined ? undefined : fullBranch(query.branch));
   return {

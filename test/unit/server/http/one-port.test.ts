@@ -6,6 +6,8 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PingService } from "../../../../src/protocol/messages.ts";
 import { startServer } from "../../../../src/server/server.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { scriptedRunner } from "../../../support/scripted-runner.ts";
 import { type TestServer, testServer } from "../../../support/test-server.ts";
 
 let server: TestServer;
@@ -97,6 +99,20 @@ describe("one port", () => {
 });
 
 describe("closing", () => {
+  it("ends a parked poll without a task, long before the time of grace", async () => {
+    const closing = await testServer();
+    const { token } = (await closing.admin.get("/admin/actions/runners/registration-token")).json;
+    const runner = await scriptedRunner(closing.url, token);
+    const poll = runner.fetch(50_000);
+    const { dispatcher } = closing.server.services.protocol;
+    await eventually("the poll is parked", () => dispatcher.counts.parkedPolls === 1);
+    const began = performance.now();
+    await closing.server.close({ graceMs: 30_000 });
+    expect(await poll).toBeUndefined();
+    expect(performance.now() - began).toBeLessThan(10_000);
+    await closing[Symbol.asyncDispose]();
+  });
+
   it("ends idle connections of both versions and silent ones at once", async () => {
     const closing = await testServer();
     const { host, port } = closing.server.address;
