@@ -14,9 +14,13 @@ import type { Mirrors } from "./mirrors.ts";
 import { type PlannedRun, planJobs } from "./plan-jobs.ts";
 import { chooseEvent, eventPayload } from "./run-event.ts";
 import { deriveRunStatus } from "./run-status-update.ts";
+import { truncated } from "./runner-fields.ts";
 import { variablesFor } from "./variables-for.ts";
 import { findWorkflow } from "./workflow-files.ts";
 import { workflowMistakes } from "./workflow-mistakes.ts";
+
+/** Longest title of a run that is kept, in characters. */
+const LONGEST_TITLE = 255;
 
 /** What a submission needs around it. */
 export interface SubmitRunDeps {
@@ -171,7 +175,7 @@ function store(
 ): Promise<{ run: Run; jobs: readonly Job[] }> {
   const status = deriveRunStatus(planned.jobs);
   const ended = isConclusion(status);
-  const title = planned.runName === "" ? draft.title : planned.runName;
+  const title = truncated(planned.runName === "" ? draft.title : planned.runName, LONGEST_TITLE);
   const startedAt = status === "running" || ended ? draft.createdAt : null;
   return deps.store.write(async (tx) => {
     const run = await tx.runs.insert(

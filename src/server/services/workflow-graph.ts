@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
+import type { Workflow } from "../../workflow/model.ts";
 import { isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { WriteTables } from "../storage/store.ts";
 import { cancelGraph } from "./cancel-graph.ts";
@@ -40,12 +41,26 @@ export class WorkflowGraph implements JobGraph {
       await updateRunStatus(tx, runId, now);
       return { ready: [], toCancel: [] };
     }
-    const settlement = settleGraph(await this.#state(tx, run, jobs, now));
+    const settlement = await this.#settlement(tx, run, jobs, now);
     const ready = await write(tx, jobs, settlement);
     const [first] = ready;
     if (first !== undefined) await tx.tasksVersions.bump(first);
     await updateRunStatus(tx, runId, now);
     return { ready, toCancel: settlement.cancel };
+  }
+
+  /** A run whose workflow cannot be read any more fails where it stands; the report that led here must not. */
+  async #settlement(tx: WriteTables, run: Run, jobs: readonly Job[], now: number): Promise<Settlement> {
+    let workflow: Workflow;
+    try {
+      workflow = await this.#deps.definitions.of(tx.runs, run.id);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "internal") throw error;
+      const blocked = jobs.filter((job) => job.status === "blocked");
+      const end = { status: "failure", cause: "infrastructure", message: error.message, stoppedAt: now } as const;
+      return { changed: blocked.map((job) => ({ ...job, ...end })), added: [], cancel: [] };
+    }
+    return settleGraph(await this.#state(tx, run, workflow, jobs, now));
   }
 
   /**
@@ -54,16 +69,16 @@ export class WorkflowGraph implements JobGraph {
    */
   async cancel(tx: WriteTables, run: Run, now: number): Promise<JobGraphChange> {
     const jobs = await tx.jobs.listByRun(run.id);
-    const plan = cancelGraph(await this.#state(tx, run, jobs, now));
+    const workflow = await this.#deps.definitions.of(tx.runs, run.id);
+    const plan = cancelGraph(await this.#state(tx, run, workflow, jobs, now));
     await write(tx, jobs, { changed: plan.ended, added: [], cancel: [] });
     const { ready } = await this.settle(tx, run.id, now);
     return { ready, toCancel: plan.running };
   }
 
-  async #state(tx: WriteTables, run: Run, jobs: readonly Job[], now: number): Promise<GraphState> {
+  async #state(tx: WriteTables, run: Run, workflow: Workflow, jobs: readonly Job[], now: number): Promise<GraphState> {
     const repository = await tx.repositories.get(run.repositoryId);
     if (repository === undefined) throw new AppError("not_found", `the repository of run ${run.id} is gone`);
-    const workflow = await this.#deps.definitions.of(tx.runs, run.id);
     const contexts = {
       github: fromJson(githubContext({ run, repository, publicUrl: this.#deps.publicUrl() })),
       inputs: fromJson(inputsOfEvent(workflow, run.event, run.eventPayload)),
