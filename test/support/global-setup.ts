@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { chmod, mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +14,8 @@ const GRACE_MS = 15_000;
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const run = { id: randomUUID(), directory: await realpath(await mkdtemp(join(tmpdir(), "act-runner-test-"))) };
+  // Some tests run steps as another user, who has to get through.
+  await chmod(run.directory, 0o711);
   const before = process.env["TMPDIR"];
   process.env[TEST_RUN_VARIABLE] = run.id;
   process.env["TMPDIR"] = run.directory;
