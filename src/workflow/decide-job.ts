@@ -1,8 +1,7 @@
 import { evaluateCondition } from "./evaluate-template.ts";
-import type { JobContexts } from "./expand-job.ts";
+import { type JobContexts, jobContextMap } from "./expand-job.ts";
 import { ExpressionError } from "./expressions/expression-error.ts";
 import { NeedsHash } from "./expressions/needs-hash.ts";
-import { jobContextMap } from "./job-context-map.ts";
 import type { JobDefinition } from "./model.ts";
 import type { JobResult } from "./needs-context.ts";
 import { jobStatusFunctions } from "./status-functions.ts";

@@ -6,7 +6,6 @@ import type { EvaluationContext } from "./expressions/evaluation-context.ts";
 import { ExpressionError } from "./expressions/expression-error.ts";
 import { NeedsHash } from "./expressions/needs-hash.ts";
 import { ExprArray, ExprObject, type ExprValue, fromJson, toText } from "./expressions/value.ts";
-import { jobContextMap } from "./job-context-map.ts";
 import { expandMatrix, type MatrixLeg } from "./matrix.ts";
 import type { JobDefinition, Template } from "./model.ts";
 
@@ -34,6 +33,20 @@ export interface JobContexts {
   readonly vars: ExprValue;
   /** From `needsContext`. @default empty */
   readonly needs?: ExprValue;
+}
+
+/** The contexts that the server knows, as the evaluator wants them. */
+export function jobContextMap(
+  contexts: JobContexts,
+  more: Readonly<Record<string, ExprValue>> = {},
+): ReadonlyMap<string, ExprValue> {
+  return new Map<string, ExprValue>([
+    ["github", contexts.github],
+    ["inputs", contexts.inputs],
+    ["vars", contexts.vars],
+    ["needs", contexts.needs ?? new ExprObject()],
+    ...Object.entries(more),
+  ]);
 }
 
 /** Strategy settings that all legs share. */
@@ -99,7 +112,7 @@ function expandLeg(
 }
 
 /** The `strategy` context of a leg. */
-export function strategyContext(index: number, { total, failFast, maxParallel: parallel }: Shared): ExprObject {
+function strategyContext(index: number, { total, failFast, maxParallel: parallel }: Shared): ExprObject {
   return new ExprObject([
     ["fail-fast", failFast],
     ["job-index", index],

@@ -9,6 +9,7 @@ import {
   Pair,
   parseDocument,
   Scalar,
+  type ScalarTag,
   YAMLMap,
   YAMLSeq,
 } from "yaml";
@@ -32,39 +33,38 @@ const ROOT_KEYS = ["name", "run-name", "on", "env", "defaults", "permissions"];
  *
  * @throws AppError("not_found") when the source has no such job, AppError("invalid") when it is no workflow
  */
-export function jobPayload(
-  source: string,
-  jobId: string,
-  leg: Pick<JobLeg, "name" | "runsOn" | "matrix">,
-): string {
+export function jobPayload(source: string, jobId: string, leg: Pick<JobLeg, "name" | "runsOn" | "matrix">): string {
   const refusal = refuseHostileYaml(source, YAML_LIMITS);
   if (refusal !== undefined) throw new AppError("invalid", refusal);
   const document = parseDocument(source, { uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
   const root = new Copier(document).copy(document.contents);
   if (document.errors.length > 0 || !isMap(root)) throw new AppError("invalid", "The workflow is not a YAML mapping");
-  const job = valueOf(valueOf(root, "jobs"), jobId);
+  const job = entryOf(entryOf(root, "jobs"), jobId);
   if (!isMap(job)) throw new AppError("not_found", `The workflow has no job '${jobId}'`);
   const payload = new YAMLMap();
   for (const key of ROOT_KEYS) {
-    const value = valueOf(root, key);
+    const value = entryOf(root, key);
     if (value !== undefined) payload.add(pair(key, value));
   }
   const jobs = new YAMLMap();
   jobs.add(new Pair(quoted(jobId), decided(job as YAMLMap, leg)));
   payload.add(pair("jobs", jobs));
-  return new Document(payload).toString({ lineWidth: 0, aliasDuplicateObjects: false } as never);
+  return new Document(payload, { aliasDuplicateObjects: false, customTags: (tags) => [VERBATIM, ...tags] }).toString({
+    lineWidth: 0,
+  });
 }
 
 function decided(job: YAMLMap, leg: Pick<JobLeg, "name" | "runsOn" | "matrix">): YAMLMap {
   const result = new YAMLMap();
-  const wasConditional = valueOf(job, "if") !== undefined || valueOf(job, "needs") !== undefined;
+  const wasConditional = entryOf(job, "if") !== undefined || entryOf(job, "needs") !== undefined;
   result.add(pair("name", text(leg.name)));
   if (wasConditional) result.add(pair("if", quoted("always()")));
   for (const item of job.items as Pair<Node, Node | null>[]) {
     const key = keyOf(item);
     if (["name", "if", "needs"].includes(key)) continue;
     if (key === "runs-on") result.add(pair(key, sequence(leg.runsOn.map(text))));
-    else if (key === "strategy" && isMap(item.value)) result.add(pair(key, decidedStrategy(item.value as YAMLMap, leg.matrix)));
+    else if (key === "strategy" && isMap(item.value))
+      result.add(pair(key, decidedStrategy(item.value as YAMLMap, leg.matrix)));
     else result.add(item);
   }
   return result;
@@ -116,12 +116,31 @@ function keyOf({ key }: Pair<Node, Node | null>): string {
   return isScalar(key) ? String(key.value) : "";
 }
 
-function valueOf(map: Node | undefined, key: string): Node | undefined {
+function entryOf(map: Node | undefined, key: string): Node | undefined {
   if (!isMap(map)) return undefined;
   const items = map.items as Pair<Node, Node | null>[];
-  const found = items.find((item) => keyOf(item) === key) ?? items.find((item) => foldCase(keyOf(item)) === foldCase(key));
+  const found =
+    items.find((item) => keyOf(item) === key) ?? items.find((item) => foldCase(keyOf(item)) === foldCase(key));
   return found === undefined ? undefined : (found.value ?? new Scalar(null));
 }
+
+/** A number, boolean or null as it is spelt: `3.10` and `012` are other texts to a runner that takes them as texts. */
+class Verbatim {
+  readonly source: string;
+
+  constructor(source: string) {
+    this.source = source;
+  }
+}
+
+const VERBATIM: ScalarTag = {
+  tag: "tag:yaml.org,2002:verbatim",
+  default: true,
+  identify: (value) => value instanceof Verbatim,
+  test: /(?!)/,
+  resolve: (source) => source,
+  stringify: ({ value }) => (value as Verbatim).source,
+};
 
 /** Copies nodes without comments and anchors; expands aliases and merge keys. Scalars keep their style and spelling. */
 class Copier {
@@ -169,8 +188,9 @@ class Copier {
 }
 
 function copyScalar(node: Scalar): Scalar {
-  const { value, type, source, format, minFractionDigits } = node;
-  const result = new Scalar(value);
-  Object.assign(result, { type, source, format, minFractionDigits });
+  const { value, type, source } = node;
+  const plain = type === "PLAIN" && node.tag === undefined && typeof value !== "string" && source !== undefined;
+  const result = new Scalar<unknown>(plain ? new Verbatim(source) : value);
+  if (type !== undefined && !plain) result.type = type;
   return result;
 }

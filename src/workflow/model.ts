@@ -67,6 +67,8 @@ export interface Strategy {
 export interface JobDefinition {
   /** Key below `jobs`. */
   readonly id: string;
+  /** Place of that key; the parser always gives it. */
+  readonly idRange?: Range;
   readonly name?: Template;
   /** Ids of the jobs this one needs, as spelt below `jobs`. */
   readonly needs: readonly string[];

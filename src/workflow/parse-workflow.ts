@@ -1,6 +1,7 @@
 import type { Diagnostic } from "./diagnostic.ts";
 import type { JobDefinition, Workflow } from "./model.ts";
 import { checkNeeds } from "./reader/check-needs.ts";
+import { defined } from "./reader/defined.ts";
 import { Findings } from "./reader/findings.ts";
 import { checkIdentifier } from "./reader/identifier.ts";
 import { PLACES } from "./reader/place.ts";
@@ -9,7 +10,6 @@ import { readConcurrency, readDefaults } from "./reader/read-grouping.ts";
 import { type ReadJob, readJob } from "./reader/read-job.ts";
 import { readOn } from "./reader/read-on.ts";
 import { readPermissions } from "./reader/read-permissions.ts";
-import { defined } from "./reader/read-step.ts";
 import { readMappingTemplate, readPlainText, readTextTemplate } from "./reader/read-template.ts";
 import { readYaml } from "./reader/read-yaml.ts";
 import type { YamlLimits } from "./reader/yaml-limits.ts";
@@ -73,7 +73,7 @@ function readJobs(fields: Fields, findings: Findings): ReadonlyMap<string, JobDe
   for (const { key, value } of node.entries) {
     const id = String(key.value ?? "");
     checkIdentifier(id, key.range, findings);
-    const job = readJob(id, value, findings);
+    const job = readJob(id, key.range, value, findings);
     if (job !== undefined) read.push(job);
   }
   return checkNeeds(read, node, findings);

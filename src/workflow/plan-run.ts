@@ -1,9 +1,8 @@
 import { AppError } from "../lib/errors.ts";
 import type { Diagnostic, Range } from "./diagnostic.ts";
 import { evaluateText } from "./evaluate-template.ts";
-import { expandJob, type JobLeg } from "./expand-job.ts";
+import { expandJob, type JobLeg, jobContextMap } from "./expand-job.ts";
 import type { ExprValue } from "./expressions/value.ts";
-import { jobContextMap } from "./job-context-map.ts";
 import type { JobDefinition, Workflow } from "./model.ts";
 import { readsContext } from "./reads-context.ts";
 

@@ -1,8 +1,8 @@
 import type { MappingEntry, RunDefaults, Template } from "../model.ts";
+import { defined } from "./defined.ts";
 import type { Findings } from "./findings.ts";
 import { PLACES, type Place } from "./place.ts";
 import { readFields, type Shape } from "./read-fields.ts";
-import { defined } from "./read-step.ts";
 import { readTemplate, readTextTemplate } from "./read-template.ts";
 import { readBoolean } from "./read-typed.ts";
 import type { YamlNode } from "./yaml-node.ts";

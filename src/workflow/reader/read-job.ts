@@ -1,5 +1,7 @@
+import type { Range } from "../diagnostic.ts";
 import { toText } from "../expressions/value.ts";
 import type { JobDefinition } from "../model.ts";
+import { defined } from "./defined.ts";
 import type { Findings } from "./findings.ts";
 import { PLACES } from "./place.ts";
 import { readCondition } from "./read-condition.ts";
@@ -7,7 +9,7 @@ import { readContainer, readServices } from "./read-container.ts";
 import { type Fields, readFields, type Shape } from "./read-fields.ts";
 import { readConcurrency, readDefaults, readEnvironment, readRunsOn } from "./read-grouping.ts";
 import { readPermissions } from "./read-permissions.ts";
-import { defined, readSteps } from "./read-step.ts";
+import { readSteps } from "./read-step.ts";
 import { readStrategy } from "./read-strategy.ts";
 import { readMappingTemplate, readPlainText, readTemplate, readTextTemplate } from "./read-template.ts";
 import { readBoolean, readNumber } from "./read-typed.ts";
@@ -43,7 +45,7 @@ export interface ReadJob {
 }
 
 /** Reads one job; its needs are checked later, when all jobs are known. */
-export function readJob(id: string, node: YamlNode, findings: Findings): ReadJob | undefined {
+export function readJob(id: string, idRange: Range, node: YamlNode, findings: Findings): ReadJob | undefined {
   const fields = readFields(node, SHAPE, findings);
   if (fields === undefined) return undefined;
   checkKind(fields, node, findings);
@@ -54,6 +56,7 @@ export function readJob(id: string, node: YamlNode, findings: Findings): ReadJob
   const needs = optional("needs", (value) => readNeeds(value, findings)) ?? [];
   const job = {
     id,
+    idRange,
     name: optional("name", (value) => readTextTemplate(value, PLACES.job, findings)),
     needs: needs.map(({ value }) => toText(value)),
     if: optional("if", (value) => readCondition(value, PLACES.jobIf, findings)),

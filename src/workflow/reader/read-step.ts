@@ -1,5 +1,6 @@
 import { foldCase, toText } from "../expressions/value.ts";
 import type { Step } from "../model.ts";
+import { defined } from "./defined.ts";
 import type { Findings } from "./findings.ts";
 import { checkIdentifier } from "./identifier.ts";
 import { PLACES, type Place } from "./place.ts";
@@ -71,11 +72,6 @@ function readStep(node: YamlNode, index: number, ifPlace: Place, findings: Findi
     range: node.range,
   };
   return defined(step);
-}
-
-/** Drops the keys that are undefined. */
-export function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
 }
 
 function reportsUnsupported(fields: Fields): boolean {

@@ -1,8 +1,8 @@
 import type { Strategy } from "../model.ts";
+import { defined } from "./defined.ts";
 import type { Findings } from "./findings.ts";
 import { PLACES } from "./place.ts";
 import { readFields } from "./read-fields.ts";
-import { defined } from "./read-step.ts";
 import { readTemplate } from "./read-template.ts";
 import { readBoolean, readNumber } from "./read-typed.ts";
 import type { YamlNode } from "./yaml-node.ts";

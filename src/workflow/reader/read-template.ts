@@ -93,7 +93,14 @@ function readEntry(entry: YamlEntry, place: Place, findings: Findings, scalars: 
 
 function readScalar(node: YamlScalar, place: Place, findings: Findings, scalars: Scalars): Template {
   const { value, range } = node;
-  if (typeof value === "string" && value.includes("${{")) return readSpliced(value, place, range, findings);
+  if (typeof value === "string" && value.includes("${{")) {
+    const template = readSpliced(value, place, range, findings);
+    const root = template.kind === "expression" ? template.expression.root : undefined;
+    // `${{ '…' }}` is GitHub's way to write a text that holds `${{`.
+    return root?.kind === "literal" && typeof root.value === "string"
+      ? { kind: "literal", value: root.value, range }
+      : template;
+  }
   return { kind: "literal", value: scalars === "text" ? toText(value) : value, range };
 }
 

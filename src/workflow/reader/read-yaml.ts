@@ -20,6 +20,8 @@ import { refuseHostileYaml, tooDeep, tooManyNodes, YAML_LIMITS, type YamlLimits 
 import type { YamlEntry, YamlNode, YamlScalar } from "./yaml-node.ts";
 
 const START: Range = { line: 1, column: 1, endLine: 1, endColumn: 1 };
+/** A whole number, which the library does not take for a `!!float`. */
+const WHOLE = /^[+-]?\d+$/;
 const CORE_TAG = /^tag:yaml\.org,2002:(null|bool|int|float|str|seq|map)$/;
 
 /**
@@ -78,7 +80,11 @@ class Walker {
 
   reportSyntax(): void {
     for (const error of this.#document.errors) {
-      this.#findings.error("yaml-syntax", `YAML: ${error.message}`, this.#range(error.pos));
+      const range = this.#range(error.pos);
+      // Other parsers, GitHub's and Gitea's among them, take `[a]# comment`.
+      if (error.message.startsWith("Comments must be separated"))
+        this.#findings.warning("yaml-syntax", `YAML: ${error.message}`, range);
+      else this.#findings.error("yaml-syntax", `YAML: ${error.message}`, range);
     }
   }
 
@@ -122,8 +128,10 @@ class Walker {
   #scalar(node: Scalar): YamlScalar {
     const range = this.#range(node.range);
     this.#checkTag(node.tag, range);
-    const { value } = node;
     const explicit = CORE_TAG.exec(node.tag ?? "")?.[1];
+    const whole =
+      explicit === "float" && node.type === "PLAIN" && typeof node.value === "string" && WHOLE.test(node.value);
+    const value: unknown = whole ? Number(node.value) : node.value;
     if (explicit !== undefined && !agrees(explicit, value, node.type)) {
       const message = `The value '${String(value)}' is invalid for the type '!!${explicit}'`;
       this.#findings.error("wrong-tag", message, range);

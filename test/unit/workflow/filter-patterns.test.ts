@@ -23,6 +23,33 @@ describe("filter patterns", () => {
     });
   });
 
+  test.each([
+    ["**/x", "x", true],
+    ["**/x", "a/b/x", true],
+    ["**/x", "ax", false],
+    ["a/**/b", "a/b", true],
+    ["a**b", "a/x/b", true],
+    ["v[12].[0-9]+", "v2.10", true],
+    ["v[12].[0-9]+", "v2.", false],
+    ["a?+b", "aaab", true],
+    ["a?+b", "b", true],
+    ["*?x", "x", true],
+    ["**/+x", "a/x", true],
+    ["ü?b", "b", true],
+    ["*", "a/b", false],
+    ["a.b", "axb", false],
+    ["constructor", "constructor", true],
+  ] as const)("%s over %s: %s", (pattern, name, expected) => expect(matchesAny([pattern], [name])).toBe(expected));
+
+  test("a later pattern wins", () => {
+    expect(matchesAny(["a*", "!ab*", "abc"], ["abc"])).toBe(true);
+    expect(matchesAny(["a*", "!ab*", "abc"], ["abd"])).toBe(false);
+  });
+
+  test("a pattern that would make a regular expression backtrack has an answer", () => {
+    expect(matchesAny([`${"*a".repeat(300)}b`], ["a".repeat(2000)])).toBe(false);
+  });
+
   test.each(["[z-a]", "[", "?x", "[a", "x\\", "[^a]"])("refuses %s", (pattern) => {
     expect(() => matchesAny([pattern], ["x"])).toThrow(/filter pattern/);
   });

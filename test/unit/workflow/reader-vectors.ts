@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { parse } from "yaml";
+import type { JsonValue } from "../../../src/lib/json.ts";
+import { parseWorkflow } from "../../../src/workflow/parse-workflow.ts";
+import { templateJson } from "./template-json.ts";
+
+const folder = join(import.meta.dirname, "../../fixtures/workflow-reader");
+
+/** Names of all vector files. */
+export const vectorFiles = readdirSync(folder).filter((file) => file.endsWith(".yml"));
+
+interface Options {
+  readonly "include-source"?: boolean;
+  readonly "max-depth"?: number;
+  readonly "max-file-size"?: number;
+}
+
+interface Expected {
+  readonly errors?: { readonly Message: string }[];
+  readonly [key: string]: unknown;
+}
+
+/** A vector as it stands in its file. */
+function readVector(file: string) {
+  const documents = readFileSync(join(folder, file), "utf8").split(/^---[ \t]*\n/m);
+  const options = parse(documents[0] ?? "") as Options;
+  const limits = {
+    ...(options["max-depth"] === undefined ? {} : { maxDepth: options["max-depth"] }),
+    ...(options["max-file-size"] === undefined ? {} : { maxBytes: options["max-file-size"] }),
+  };
+  const parsed = parseWorkflow((documents[1] ?? "").trimEnd(), limits);
+  return { options, expected: JSON.parse(documents.at(-1) ?? "") as Expected, ...parsed };
+}
+
+/**
+ * Runs one vector. Undefined when we agree: the same template, or a finding (error or warning) at every place where an
+ * error is expected. Otherwise what differs.
+ */
+export function runVector(file: string): string | undefined {
+  const { options, expected, workflow, diagnostics } = readVector(file);
+  if (expected.errors !== undefined) {
+    const places = diagnostics.map(({ range }) => `${range.line}:${range.column}`);
+    const missed = expected.errors.filter(({ Message }) => !isReported(Message, places));
+    return missed.length === 0 ? undefined : `not reported: ${missed[0]?.Message}; reported: ${places.join(" ")}`;
+  }
+  if (workflow === undefined) return `refused: ${diagnostics.map(({ message }) => message).join("; ")}`;
+  return difference(templateJson(workflow, options["include-source"] === true), expected);
+}
+
+/** Whether we take a file with warnings that GitHub refuses. */
+export function acceptsWithWarnings(file: string): boolean {
+  const { expected, workflow } = readVector(file);
+  return expected.errors !== undefined && workflow !== undefined;
+}
+
+function isReported(message: string, places: readonly string[]): boolean {
+  const [, line, column] = /\(Line: (\d+), Col: (\d+)\)/.exec(message) ?? [];
+  return line === undefined ? places.length > 0 : places.includes(`${line}:${column}`);
+}
+
+function difference(actual: { [key: string]: JsonValue }, expected: Expected): string | undefined {
+  const { "file-table": _, ...comparable } = expected;
+  const optional = ["events", "input-types"].filter((key) => !(key in expected));
+  const ours = Object.fromEntries(Object.entries(actual).filter(([key]) => !optional.includes(key)));
+  if (isDeepStrictEqual(JSON.parse(JSON.stringify(ours)), comparable)) return undefined;
+  const [left, right] = [lines(ours), lines(comparable)];
+  const index = right.findIndex((line, at) => line !== left[at]);
+  return `differs: ${left.slice(index - 1, index + 2).join(" ")} instead of ${right.slice(index - 1, index + 2).join(" ")}`;
+}
+
+function lines(value: unknown): string[] {
+  return JSON.stringify(value, null, 1)
+    .split("\n")
+    .map((line) => line.trim());
+}
