@@ -12,3 +12,10 @@ export const UNREGISTERED_RUNNER = "unregistered runner";
 export const RPC_PREFIX = "/api/actions";
 /** Capability of a runner that runs `always()` steps after a cancel and reports the final result itself. */
 export const CANCELLING_CAPABILITY = "cancelling";
+/**
+ * Response header of our server to Declare, with its version: it parks polls up to the caller's deadline, and it has
+ * decided a job's condition before it hands the job out.
+ */
+export const SERVER_HEADER = "x-act-runner-server";
+/** Request header of Register: a description of the runner, percent-encoded UTF-8. Gitea's message has no field for it. */
+export const DESCRIPTION_HEADER = "x-act-runner-description";

@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
-import { CANCELLING_CAPABILITY, SERVER_CAPABILITIES_HEADER } from "../protocol/headers.ts";
+import { CANCELLING_CAPABILITY, SERVER_CAPABILITIES_HEADER, SERVER_HEADER } from "../protocol/headers.ts";
 import { classifyCallError, type RunnerClient } from "./client.ts";
 import type { RunnerLabel } from "./labels.ts";
 import { Outage } from "./report/outage.ts";
@@ -27,8 +27,6 @@ export interface ServerFacts {
   readonly isOurs: boolean;
 }
 
-/** Our server names itself in this header of its answer to Declare. */
-const SERVER_HEADER = "x-act-runner-server";
 const CALL_TIMEOUT_MS = 30_000;
 const BACK_OFF = { baseMs: 1_000, maxMs: 15_000 };
 

@@ -4,7 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
-import { CANCELLING_CAPABILITY } from "../protocol/headers.ts";
+import { CANCELLING_CAPABILITY, DESCRIPTION_HEADER } from "../protocol/headers.ts";
 import { createRunnerClient, type RunnerClient } from "./client.ts";
 import { parseLabels } from "./labels.ts";
 import { type RunnerFile, saveRunnerFile } from "./runner-file.ts";
@@ -17,6 +17,8 @@ export interface RegisterOptions {
   /** Registration token. */
   readonly token: string;
   readonly name: string;
+  /** What it is for. Our server keeps it, others ignore it. @default none */
+  readonly description?: string;
   /** Full labels, `name[:schema[:arg]]`. */
   readonly labels: readonly string[];
   /** The runner takes one task in its life. @default false */
@@ -88,7 +90,7 @@ function cancelled(instance: string, cause: unknown): AppError {
 
 /** Once only: a second call would make a second runner. */
 async function callRegister(client: RunnerClient, options: RegisterOptions) {
-  const { name, token, version, labels, instance, signal } = options;
+  const { name, description, token, version, labels, instance, signal } = options;
   try {
     const { runner } = await client.runner.register(
       {
@@ -99,7 +101,11 @@ async function callRegister(client: RunnerClient, options: RegisterOptions) {
         ephemeral: options.ephemeral ?? false,
         capabilities: [CANCELLING_CAPABILITY],
       },
-      { timeoutMs: CALL_TIMEOUT_MS, signal },
+      {
+        timeoutMs: CALL_TIMEOUT_MS,
+        signal,
+        ...(description === undefined ? {} : { headers: { [DESCRIPTION_HEADER]: encodeURIComponent(description) } }),
+      },
     );
     if (runner === undefined) throw new AppError("unavailable", `the server at ${instance} answered without a runner`);
     if (runner.ephemeral !== (options.ephemeral ?? false)) {

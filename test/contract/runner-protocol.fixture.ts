@@ -163,7 +163,12 @@ export interface ProtocolServer extends ProtocolSubject {
   client(identity?: { uuid: string; token: string }, format?: "proto" | "json"): Client<typeof RunnerService>;
   ping(): Client<typeof PingService>;
   /** Registers a runner at the server's scope. */
-  register(options?: { labels?: string[]; ephemeral?: boolean; capabilities?: string[] }): Promise<{
+  register(options?: {
+    labels?: string[];
+    ephemeral?: boolean;
+    capabilities?: string[];
+    headers?: Record<string, string>;
+  }): Promise<{
     client: Client<typeof RunnerService>;
     uuid: string;
     token: string;
@@ -202,12 +207,13 @@ export async function openServer(options: Parameters<typeof openSubject>[0] = {}
     url,
     client,
     ping: () => createClient(PingService, transport(undefined, false)),
-    register: async ({ labels = ["linux"], ephemeral = false, capabilities = ["cancelling"] } = {}) => {
+    register: async ({ labels = ["linux"], ephemeral = false, capabilities = ["cancelling"], headers = {} } = {}) => {
       const token = await subject.services.registrationTokens.current(
         { kind: "global" },
         { accountId: null, address: null },
       );
-      const { runner } = await client().register({ name: "r", token, version: "1", labels, ephemeral, capabilities });
+      const request = { name: "r", token, version: "1", labels, ephemeral, capabilities };
+      const { runner } = await client().register(request, { headers });
       if (runner === undefined) throw new Error("the answer to Register has no runner");
       return { client: client(runner), uuid: runner.uuid, token: runner.token };
     },

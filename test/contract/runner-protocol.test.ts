@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { DESCRIPTION_HEADER, SERVER_HEADER } from "../../src/protocol/headers.ts";
 import { Result } from "../../src/protocol/messages.ts";
 import { eventually } from "../support/eventually.ts";
 import { storeKinds } from "../support/stores.ts";
@@ -25,11 +26,23 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("runner proto
     expect((await server.ping().ping({ data: "me" })).data).toBe("Hello, me!");
   });
 
+  it("keeps the description that a registration carries", async () => {
+    await using server = await openServer({ kind });
+    const { uuid } = await server.register({ headers: { [DESCRIPTION_HEADER]: encodeURIComponent("für Tests") } });
+    const found = await server.store.read.runners.findByUuid(uuid);
+    expect(found?.runner.description).toBe("für Tests");
+  });
+
   it.each(["proto", "json"] as const)("takes a job from registration to its end (%s)", async (format) => {
     await using server = await openServer({ kind });
     const { uuid, token } = await server.register();
     const client = server.client({ uuid, token }, format);
-    const declared = await client.declare({ version: "2", labels: ["linux", "x64"], capabilities: ["cancelling"] });
+    let headers = new Headers();
+    const declared = await client.declare(
+      { version: "2", labels: ["linux", "x64"], capabilities: ["cancelling"] },
+      { onHeader: (received) => (headers = received) },
+    );
+    expect(headers.get(SERVER_HEADER)).toBe("0.0.0-test");
     expect(declared.runner).toMatchObject({ uuid, token: "", version: "2", labels: ["linux", "x64"] });
 
     const [job] = await server.addJobs(1);

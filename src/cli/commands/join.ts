@@ -80,17 +80,13 @@ async function registerFirst(
     );
   const labels = given.labels.flatMap((text) => commaList(text, undefined));
   const description = options.description ?? variable(context, "ACT_RUNNER_DESCRIPTION", "RUNNER_DESCRIPTION");
-  if (description !== undefined) {
-    context.stderr.write(
-      'act-runner-ts: warning: the runner protocol carries no description: set it with "act-runner-ts runners describe"\n',
-    );
-  }
   using signals = listenForStop(process, context.clock);
   await makeRunnerFolder(file);
   await register({
     instance,
     token,
     name: given.name ?? variable(context, "ACT_RUNNER_NAME", "GITEA_RUNNER_NAME", "RUNNER_NAME") ?? defaultRunnerName(),
+    ...(description === undefined ? {} : { description }),
     labels: labels.length > 0 ? labels : (options.labels ?? labelsOfThisMachine()),
     ephemeral: options.ephemeral ?? false,
     file,

@@ -44,6 +44,11 @@ export function defineRegister(context: CliContext): Command {
         aliases: ["GITEA_RUNNER_NAME", "RUNNER_NAME"],
       }),
     )
+    .addOption(
+      setting("--description <text>", "what it is for (kept by an act-runner-ts server)", {
+        aliases: ["RUNNER_DESCRIPTION"],
+      }),
+    )
     .addOption(new Option("--no-interactive", "ask nothing"))
     .addOption(new Option("--json", "print the registration as JSON, without the token"));
   return addLogSettings(addRegistrationSettings(command))
@@ -66,6 +71,7 @@ async function runRegister(options: RegisterFlags, context: CliContext): Promise
   await makeRunnerFolder(config.runnerFile);
   const identity = await register({
     ...answers,
+    ...(options.description === undefined ? {} : { description: options.description }),
     ephemeral: options.ephemeral ?? false,
     file: config.runnerFile,
     insecure: config.insecure,

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { AppError } from "../../lib/errors.ts";
-import { REQUEST_KEY_HEADER } from "../../protocol/headers.ts";
+import { DESCRIPTION_HEADER, REQUEST_KEY_HEADER, SERVER_HEADER } from "../../protocol/headers.ts";
 import type {
   DeclareRequest,
   DeclareResponseSchema,
@@ -38,7 +38,7 @@ export class RunnerCalls {
     context: HandlerContext,
   ): Promise<MessageInitShape<typeof RegisterResponseSchema>> {
     const { runner, token } = await this.#services.registerRunner.register(
-      request,
+      { ...request, description: describedAs(context.requestHeader.get(DESCRIPTION_HEADER)) },
       context.values.get(remoteAddressKey),
     );
     return { runner: runnerMessage(runner, token) };
@@ -49,7 +49,9 @@ export class RunnerCalls {
     request: DeclareRequest,
     context: HandlerContext,
   ): Promise<MessageInitShape<typeof DeclareResponseSchema>> {
-    return { runner: runnerMessage(await this.#services.declareRunner.declare(callingRunner(context), request)) };
+    const runner = await this.#services.declareRunner.declare(callingRunner(context), request);
+    context.responseHeader.set(SERVER_HEADER, this.#services.serverVersion);
+    return { runner: runnerMessage(runner) };
   }
 
   /** Gives the next task, waiting for one until shortly before the caller's deadline. */
@@ -99,6 +101,15 @@ export class RunnerCalls {
       noMore: request.noMore,
     });
     return { ackIndex: BigInt(ackIndex) };
+  }
+}
+
+/** The description header's text; what is not percent-encoded UTF-8 is taken as it is. */
+function describedAs(header: string | null): string {
+  try {
+    return decodeURIComponent(header ?? "");
+  } catch {
+    return header ?? "";
   }
 }
 

@@ -92,6 +92,7 @@ function wire(deps: ProtocolServicesDeps) {
   });
   const cancelJobs: CancelJobs = new CancelJobs({ store, clock, graph, changes, openTasks, dispatcher });
   return {
+    serverVersion: settings.serverVersion,
     hasher,
     box,
     runtimeTokens,

@@ -4,12 +4,7 @@ import { AppError } from "../../lib/errors.ts";
 import { databaseError, endsTransaction } from "./database-errors.ts";
 import type { Dialect } from "./dialect.ts";
 import type { RowMapper } from "./schema/row-mapper.ts";
-
-/** What a statement can be given. */
-export type SqlValue = string | number | null | Uint8Array;
-
-/** A row as the driver returns it. */
-export type RawRow = Record<string, unknown>;
+import type { RawRow, SqlValue } from "./sql-value.ts";
 
 /**
  * The statements of one transaction, or of the read side. Every statement of the tables goes through here, so that

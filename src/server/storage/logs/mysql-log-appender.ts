@@ -1,7 +1,8 @@
 import { promisify } from "node:util";
 import { zstdCompress } from "node:zlib";
 import { keepExisting, overwriteExisting, placeholders } from "../dialect.ts";
-import type { Session, SqlValue } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { SqlValue } from "../sql-value.ts";
 import { beyond, pack, packWith, type Segment } from "./segment-codec.ts";
 
 /** Most appends that share one transaction. */

@@ -1,5 +1,5 @@
 import type { EntitySchema, ValueTransformer } from "typeorm";
-import type { RawRow, SqlValue } from "../session.ts";
+import type { RawRow, SqlValue } from "../sql-value.ts";
 
 interface Column {
   readonly property: string;

@@ -1,6 +1,6 @@
 import type { EntitySchemaColumnOptions } from "typeorm";
 import { GLOBAL_SCOPE, type Scope } from "../../domain/scope.ts";
-import type { SqlValue } from "../session.ts";
+import type { SqlValue } from "../sql-value.ts";
 import { integer, text } from "./columns.ts";
 
 /** A scope as three columns; 0 stands for none, so that unique keys work. */

@@ -1,5 +1,6 @@
 import { keepExisting, placeholders } from "../dialect.ts";
-import type { Session, SqlValue } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { SqlValue } from "../sql-value.ts";
 
 /** What went away with an account or a repository, for caches and connections to be closed. */
 export interface Deleted {

@@ -3,7 +3,8 @@ import type { Repository } from "../../domain/account.ts";
 import { placeholders } from "../dialect.ts";
 import { type RepositoryRow, repositoryEntity } from "../schema/account-entities.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
-import type { RawRow, Session, SqlValue } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { RawRow, SqlValue } from "../sql-value.ts";
 import type { New, Page, PageRequest, RepositoryWrites } from "../store.ts";
 import { type Deleted, deleteRepository } from "./cascade.ts";
 

@@ -3,7 +3,8 @@ import { greatest } from "../dialect.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { type RunnerRow, runnerEntity } from "../schema/runner-entities.ts";
 import { scopeFromRow, scopeToRow, whereScope, whereWithin } from "../schema/scope-columns.ts";
-import type { Session, SqlValue } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { SqlValue } from "../sql-value.ts";
 import type { New, Page, PageRequest, RunnerFilter, RunnerWrites } from "../store.ts";
 
 const rows = new RowMapper<RunnerRow>(runnerEntity);

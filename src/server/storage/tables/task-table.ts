@@ -2,7 +2,8 @@ import type { Task, TaskStep } from "../../domain/task.ts";
 import { keepExisting } from "../dialect.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { type TaskRow, taskEntity } from "../schema/run-entities.ts";
-import type { Session, SqlValue } from "../session.ts";
+import type { Session } from "../session.ts";
+import type { SqlValue } from "../sql-value.ts";
 import type { New, Page, PageRequest, TaskWrites } from "../store.ts";
 import { readPage, whereEquals } from "./page.ts";
 
