@@ -49,7 +49,8 @@ export class AppError extends Error {
 /** Turns anything thrown into an AppError; what is not one yet becomes `internal` with a neutral message. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  if (thrown instanceof Error && thrown.name === "AbortError") return new AppError("cancelled", "the operation was cancelled", thrown);
+  if (thrown instanceof Error && thrown.name === "AbortError")
+    return new AppError("cancelled", "the operation was cancelled", thrown);
   return new AppError("internal", "an unexpected error happened; the server's log has the details", thrown);
 }
 
