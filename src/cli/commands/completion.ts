@@ -23,7 +23,6 @@ function completionScript(shell: string, commands: readonly Command[]): string {
   if (shell === "zsh") return `compdef '_arguments "1:command:(${names})" "*:file:_files"' act-runner-ts\n`;
   return [
     "_act_runner_ts() {",
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own syntax
     '  local word="${COMP_WORDS[COMP_CWORD]}"',
     `  if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W "${names}" -- "$word")); else COMPREPLY=($(compgen -f -- "$word")); fi`,
     "}",
