@@ -67,6 +67,7 @@ class Walker {
   readonly #limits: Required<YamlLimits>;
   readonly #open = new Set<Node>();
   readonly #targets: ReadonlyMap<Alias, Node>;
+  readonly #ranges = new Map<readonly number[], Range>();
   #stopReason: string | undefined;
   visited = 0;
 
@@ -194,10 +195,15 @@ class Walker {
     this.#stopReason = message;
   }
 
+  /** Cached, because an alias comes by the same node again and again. */
   #range(offsets: readonly number[] | null | undefined): Range {
+    const known = offsets && this.#ranges.get(offsets);
+    if (known) return known;
     const start = this.#lines.linePos(offsets?.[0] ?? 0);
     const end = this.#lines.linePos(offsets?.[1] ?? offsets?.[0] ?? 0);
-    return { line: start.line, column: start.col, endLine: end.line, endColumn: end.col };
+    const range = { line: start.line, column: start.col, endLine: end.line, endColumn: end.col };
+    if (offsets) this.#ranges.set(offsets, range);
+    return range;
   }
 }
 

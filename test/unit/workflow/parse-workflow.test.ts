@@ -117,7 +117,7 @@ describe("limits", () => {
     }
     const findings = new Findings();
     const { visited } = readYaml(lines.join("\n"), findings);
-    expect(findings.list.map(({ code }) => code)).toEqual(["limit-exceeded"]);
+    expect(findings.sorted().map(({ code }) => code)).toEqual(["limit-exceeded"]);
     expect(visited).toBe(100_001);
   });
 
@@ -143,11 +143,17 @@ describe("limits", () => {
   ])("%s is refused before it is parsed", (_, source) => {
     const findings = new Findings();
     expect(readYaml(source, findings).visited).toBe(0);
-    expect(findings.list.map(({ code }) => code)).toEqual(["limit-exceeded"]);
+    expect(findings.sorted().map(({ code }) => code)).toEqual(["limit-exceeded"]);
   });
 
   test("an alias inside of its own anchor", () => {
     expect(found("on: push\nenv: &a {x: *a}\njobs: {}")).toContain("error limit-exceeded 2:9");
+  });
+
+  test("more than 100 findings are cut", () => {
+    const codes = found(`on: push\njobs:\n${Array.from({ length: 200 }, (_, index) => `  j${index}: x`).join("\n")}`);
+    expect(codes).toHaveLength(101);
+    expect(codes.at(-1)).toBe("error too-many-findings 103:9");
   });
 
   test("more than 256 jobs", () => {
