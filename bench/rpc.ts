@@ -21,13 +21,32 @@ const ROWS_PER_CALL = 100;
 /** Node options of the server, such as `--cpu-prof`. */
 const NODE_ARGS = (process.env["BENCH_NODE_ARGS"] ?? "").split(" ").filter((arg) => arg !== "");
 
+/** What is left when a signal ends the bench early. */
+const resources = new AsyncDisposableStack();
+let cleaned: Promise<void> | undefined;
+
+/** Once, whether the end or a signal asks first. */
+function cleanUp(): Promise<void> {
+  cleaned ??= resources.disposeAsync();
+  return cleaned;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, async () => {
+    await cleanUp();
+    process.exit(130);
+  });
+}
+
 type Load = (port: number, lanes: readonly CallSource[]) => Promise<LoadResult>;
 
 /** Loads a server on core 0 and returns what was measured. */
 async function benchDatabase(database: string, databaseUrl: string | undefined, root: string): Promise<Measured[]> {
   const figures: Measured[] = [];
   const options = { args: ["--repo-root", root, "--log-level", "warn"], nodeArgs: NODE_ARGS };
-  await using server = await startBenchServer(databaseUrl === undefined ? options : { ...options, databaseUrl });
+  await using server = resources.use(
+    await startBenchServer(databaseUrl === undefined ? options : { ...options, databaseUrl }),
+  );
   const run = async (name: string, load: Load, lanes: () => CallSource[]) => {
     const before = cpuByThread(server.pid);
     const port = Number(new URL(server.url).port);
@@ -106,7 +125,8 @@ async function makeDurable(databaseUrl: string): Promise<void> {
   await connection.end();
 }
 
-const root = await realpath(await mkdtemp(join(tmpdir(), "bench-")));
+const root = await realpath(await mkdtemp(join(tmpdir(), "bench-rpc-")));
+resources.defer(() => rm(root, { recursive: true, force: true, maxRetries: 3 }));
 try {
   const [cpu] = cpus();
   const machine = `${cpu?.model.trim()}, ${availableParallelism()} cores, Node ${process.version}`;
@@ -126,6 +146,6 @@ try {
   const results = figures.map((figure) => ({ ...figure, rowsPerSecond: rowsPerSecond(figure) }));
   console.log(JSON.stringify({ bench: "rpc", machine, pinned, loadBefore: loadavg()[0], results }));
 } finally {
-  await rm(root, { recursive: true, force: true, maxRetries: 3 });
+  await cleanUp();
 }
 process.exit();
