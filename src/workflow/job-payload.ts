@@ -17,6 +17,7 @@ import { AppError } from "../lib/errors.ts";
 import type { JsonValue } from "../lib/json.ts";
 import type { JobLeg } from "./expand-job.ts";
 import { foldCase } from "./expressions/value.ts";
+import { isTolerated } from "./reader/is-tolerated.ts";
 import { aliasTargets, isMergeKey } from "./reader/yaml-aliases.ts";
 import { refuseHostileYaml, tooManyNodes, YAML_LIMITS } from "./reader/yaml-limits.ts";
 
@@ -38,7 +39,8 @@ export function jobPayload(source: string, jobId: string, leg: Pick<JobLeg, "nam
   if (refusal !== undefined) throw new AppError("invalid", refusal);
   const document = parseDocument(source, { uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
   const root = new Copier(document).copy(document.contents);
-  if (document.errors.length > 0 || !isMap(root)) throw new AppError("invalid", "The workflow is not a YAML mapping");
+  if (!document.errors.every(isTolerated) || !isMap(root))
+    throw new AppError("invalid", "The workflow is not a YAML mapping");
   const job = entryOf(entryOf(root, "jobs"), jobId);
   if (!isMap(job)) throw new AppError("not_found", `The workflow has no job '${jobId}'`);
   const payload = new YAMLMap();
@@ -189,7 +191,8 @@ class Copier {
 
 function copyScalar(node: Scalar): Scalar {
   const { value, type, source } = node;
-  const plain = type === "PLAIN" && node.tag === undefined && typeof value !== "string" && source !== undefined;
+  const tagged = node.tag !== undefined && !node.tag.endsWith(":str");
+  const plain = type === "PLAIN" && (typeof value !== "string" || tagged) && source !== undefined;
   const result = new Scalar<unknown>(plain ? new Verbatim(source) : value);
   if (type !== undefined && !plain) result.type = type;
   return result;

@@ -15,6 +15,7 @@ import {
 import type { Range } from "../diagnostic.ts";
 import { foldCase } from "../expressions/value.ts";
 import type { Findings } from "./findings.ts";
+import { isTolerated } from "./is-tolerated.ts";
 import { aliasTargets, isMergeKey } from "./yaml-aliases.ts";
 import { refuseHostileYaml, tooDeep, tooManyNodes, YAML_LIMITS, type YamlLimits } from "./yaml-limits.ts";
 import type { YamlEntry, YamlNode, YamlScalar } from "./yaml-node.ts";
@@ -82,9 +83,7 @@ class Walker {
   reportSyntax(): void {
     for (const error of this.#document.errors) {
       const range = this.#range(error.pos);
-      // Other parsers, GitHub's and Gitea's among them, take `[a]# comment`.
-      if (error.message.startsWith("Comments must be separated"))
-        this.#findings.warning("yaml-syntax", `YAML: ${error.message}`, range);
+      if (isTolerated(error)) this.#findings.warning("yaml-syntax", `YAML: ${error.message}`, range);
       else this.#findings.error("yaml-syntax", `YAML: ${error.message}`, range);
     }
   }

@@ -7,6 +7,7 @@ import { fromJson, toJson } from "../../../src/workflow/expressions/value.ts";
 import { jobPayload } from "../../../src/workflow/job-payload.ts";
 import type { Template } from "../../../src/workflow/model.ts";
 import { contexts, workflow } from "./evaluate.ts";
+import { readVector, vectorFiles } from "./reader-vectors.ts";
 
 const SOURCE = `# a comment
 name: "CI: x"
@@ -56,8 +57,24 @@ const EVENT: JsonValue = { event: { title: "T ${{ secrets.T }}" }, ref: "r" };
 const github = { github: fromJson(EVENT), inputs: null, vars: null };
 
 function shape(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value, (key, item: unknown) => (key === "range" ? undefined : item)));
+  return JSON.parse(
+    JSON.stringify(value, (key, item: unknown) => (key === "range" || key === "idRange" ? undefined : item)),
+  );
 }
+
+describe("jobPayload of the reader vectors", () => {
+  const cases = vectorFiles.flatMap((file) => {
+    const { source, workflow: parsed } = readVector(file);
+    const own = [...(parsed?.jobs.values() ?? [])].filter(({ uses }) => uses === undefined);
+    return own.map((definition) => [file, definition.id, definition, source] as const);
+  });
+
+  test.each(cases)("%s: %s keeps its meaning", (_, id, definition, source) => {
+    const payload = workflow(jobPayload(source, id, { name: "n", runsOn: ["x"], matrix: {} })).jobs.get(id);
+    const decided = { name: 0, if: 0, needs: [], runsOn: 0, strategy: 0 };
+    expect(shape({ ...payload, ...decided })).toEqual(shape({ ...definition, ...decided }));
+  });
+});
 
 describe("jobPayload", () => {
   const { jobs, on, env } = workflow(SOURCE);

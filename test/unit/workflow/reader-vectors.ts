@@ -22,16 +22,17 @@ interface Expected {
   readonly [key: string]: unknown;
 }
 
-/** A vector as it stands in its file. */
-function readVector(file: string) {
+/** A vector as it stands in its file, and what we make of it. */
+export function readVector(file: string) {
   const documents = readFileSync(join(folder, file), "utf8").split(/^---[ \t]*\n/m);
   const options = parse(documents[0] ?? "") as Options;
   const limits = {
     ...(options["max-depth"] === undefined ? {} : { maxDepth: options["max-depth"] }),
     ...(options["max-file-size"] === undefined ? {} : { maxBytes: options["max-file-size"] }),
   };
-  const parsed = parseWorkflow((documents[1] ?? "").trimEnd(), limits);
-  return { options, expected: JSON.parse(documents.at(-1) ?? "") as Expected, ...parsed };
+  const source = (documents[1] ?? "").trimEnd();
+  const parsed = parseWorkflow(source, limits);
+  return { source, options, expected: JSON.parse(documents.at(-1) ?? "") as Expected, ...parsed };
 }
 
 /**
