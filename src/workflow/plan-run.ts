@@ -57,7 +57,7 @@ export function planRun(workflow: Workflow, contexts: RunContexts): RunPlan {
 }
 
 /** Whether a job has to be expanded later, because its shape depends on the outcome of its needs. */
-export function isDynamic({ strategy, runsOn, name, continueOnError }: JobDefinition): boolean {
+function isDynamic({ strategy, runsOn, name, continueOnError }: JobDefinition): boolean {
   const templates = [strategy?.matrix, strategy?.failFast, strategy?.maxParallel, runsOn, name, continueOnError];
   return templates.some((template) => template !== undefined && readsContext(template, "needs"));
 }

@@ -3,19 +3,6 @@ import { foldCase, toText } from "./expressions/value.ts";
 import type { JobResult } from "./needs-context.ts";
 
 /**
- * The status functions of a step's `if`, and of a composite action's inner steps with the composite's own status.
- * `success()` is true only while nothing failed and the job is not cancelled.
- */
-export function stepStatusFunctions(status: "success" | "failure" | "cancelled"): ReadonlyMap<string, ExprFunction> {
-  return new Map<string, ExprFunction>([
-    ["success", () => status === "success"],
-    ["failure", () => status === "failure"],
-    ["cancelled", () => status === "cancelled"],
-    ["always", () => true],
-  ]);
-}
-
-/**
  * The status functions of a job's `if`: `success()` when every ancestor succeeded, `failure()` when one failed; with ids
  * as arguments only those jobs count. `cancelled()` is about the run.
  */

@@ -11,7 +11,7 @@ export interface YamlScalar {
 }
 
 /** A list. */
-export interface YamlSequence {
+interface YamlSequence {
   readonly kind: "sequence";
   readonly items: readonly YamlNode[];
   readonly range: Range;

@@ -144,7 +144,7 @@ function permissions(template: Template): JsonValue {
 }
 
 /** One template in the vectors' form. */
-export function templateToJson(template: Template, source: boolean): JsonValue {
+function templateToJson(template: Template, source: boolean): JsonValue {
   const place = source ? { file: 1, line: template.range.line, col: template.range.column } : {};
   switch (template.kind) {
     case "literal":
