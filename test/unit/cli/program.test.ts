@@ -5,6 +5,8 @@ import { COMMANDS } from "../../../src/cli/command-table.ts";
 import { loadAllCommands, runProgram } from "../../../src/cli/program.ts";
 import { renderReference, visibleOptions } from "../../../src/cli/reference.ts";
 import { reportError } from "../../../src/cli/report-error.ts";
+import { renderSettings } from "../../../src/cli/settings-reference.ts";
+import { SETTINGS } from "../../../src/runner/settings.ts";
 import { testContext } from "./support.ts";
 
 async function run(...args: string[]) {
@@ -66,6 +68,11 @@ test("docs/reference/cli.md is what the commands say", async () => {
   const page = await readFile(new URL("../../../docs/reference/cli.md", import.meta.url), "utf8");
   const made = renderReference(COMMANDS, await loadAllCommands(testContext().context));
   expect(page, "run: npx node src/cli/write-reference.ts").toBe(made);
+});
+
+test("docs/reference/config.md is what the settings table says", async () => {
+  const page = await readFile(new URL("../../../docs/reference/config.md", import.meta.url), "utf8");
+  expect(page, "run: npx node src/cli/write-reference.ts").toBe(renderSettings(SETTINGS));
 });
 
 test("the help names every command", async () => {
