@@ -34,6 +34,7 @@ export interface RunnerConfig {
   readonly reportGiveUpMs: number;
   readonly cancelGraceMs: number;
   readonly setActEnv: boolean;
+  readonly allocatePty: boolean;
   /** Full labels; empty: those of the registration. */
   readonly labels: readonly string[];
   /** Empty: beside the registration. */
@@ -98,6 +99,7 @@ function compile(values: ReadonlyMap<string, Value>): RunnerConfig {
     reportGiveUpMs: get("runner.report_give_up"),
     cancelGraceMs: get("runner.cancel_timeout"),
     setActEnv: get("runner.set_act_env"),
+    allocatePty: get("runner.allocate_pty"),
     labels: get("runner.labels"),
     hostWorkdirParent: get("host.workdir_parent"),
     metricsAddress: get<boolean>("metrics.enabled") ? get("metrics.addr") : undefined,

@@ -147,6 +147,7 @@ function taskRunnerOptions(
       runner: { name: identity.name, version, debug: false, arch: runnerArch(process.arch) },
       envs: { ...parts.envFile, ...config.envs },
       setActEnv: config.setActEnv,
+      allocatePty: config.allocatePty,
       serverCapabilities: server.capabilities,
       conditionDecided: server.isOurs,
       timeoutMs: config.jobTimeoutMs,

@@ -84,7 +84,12 @@ export const SETTINGS: readonly Setting[] = [
     NOT_YET,
   ),
   setting("runner.labels", "list", "", "Labels; they win over those of the registration."),
-  setting("runner.allocate_pty", "boolean", "false", "Run host steps under a terminal.", NOT_YET),
+  setting(
+    "runner.allocate_pty",
+    "boolean",
+    "false",
+    "Run the `run` steps under a pseudo-terminal; their two streams then become one.",
+  ),
   setting(
     "runner.default_image",
     "string",

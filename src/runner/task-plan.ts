@@ -19,6 +19,8 @@ export interface TaskPlanOptions {
   /** From the configuration; below the workflow's own `env`. */
   readonly envs: Readonly<Record<string, string>>;
   readonly setActEnv: boolean;
+  /** `run` steps run under a pseudo-terminal. */
+  readonly allocatePty: boolean;
   /** Words of the server's capabilities header, for GITEA_ACTIONS_CAPABILITIES. */
   readonly serverCapabilities: string;
   readonly timeoutMs: number;
@@ -99,6 +101,7 @@ function planJob(task: Task, workflow: Workflow, job: JobDefinition, options: Ta
     needs,
     matrix,
     strategy: { "fail-fast": true, "job-index": 0, "job-total": 1, "max-parallel": 1 },
+    terminal: options.allocatePty,
     lowEnv: { ...(options.setActEnv ? { ACT: "true" } : {}), ...options.envs },
     fixedEnv: serviceVariables(given, token, options),
     runner: { ...options.runner, debug: options.runner.debug || debug },

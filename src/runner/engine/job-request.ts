@@ -33,6 +33,8 @@ export interface JobRequest {
   readonly lowEnv: Readonly<Record<string, string>>;
   /** Variables that nothing in the workflow can override (`ACTIONS_…`, `GITEA_…`). */
   readonly fixedEnv: Readonly<Record<string, string>>;
+  /** `run` steps run under a pseudo-terminal. @default false */
+  readonly terminal?: boolean;
   readonly runner: RunnerFacts;
   /** More values to mask than the secrets. */
   readonly masks: readonly string[];

@@ -14,7 +14,7 @@ export async function runScript(scope: StageScope): Promise<StageEnd> {
   await writeHeader(scope, script, shell);
   const path = scope.join(environment.paths.temp, `${scope.ids.uuid()}${shell.extension}`);
   await environment.writeFile(path, scriptText(shell, script), { mode: 0o755 });
-  return scope.end(await scope.exec({ argv: shellArgv(shell, path), cwd }));
+  return scope.end(await scope.exec({ argv: shellArgv(shell, path), cwd, pty: scope.terminal }));
 }
 
 async function defaultShell(scope: StageScope): Promise<ShellCommand> {

@@ -92,6 +92,10 @@ export class ActiveStage implements StageScope {
     return this.#options.run.parts.request.localSource !== undefined;
   }
 
+  get terminal(): boolean {
+    return this.#options.run.parts.request.terminal ?? false;
+  }
+
   get defaults(): RunDefaults {
     const { job, workflow } = this.#options.run.parts.request;
     const { shell, workingDirectory } = this.step;

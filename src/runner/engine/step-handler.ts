@@ -28,6 +28,8 @@ export interface StageScope {
   readonly token: string | undefined;
   /** The workspace holds the files of a folder of this machine already; a checkout of the own repository is done. */
   readonly local: boolean;
+  /** `run` steps run under a pseudo-terminal. */
+  readonly terminal: boolean;
   /** State of this step: kept from `pre` to `post`, exported to actions as STATE_…. */
   readonly saved: Map<string, string>;
   /** `shell` and `working-directory` of the step: its own, else the job's, else the workflow's. */

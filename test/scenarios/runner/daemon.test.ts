@@ -130,6 +130,13 @@ describe("runDaemon", () => {
     expect(stepRows(task, 2)).toContain("always");
   });
 
+  it.each([true, false])("runs steps under a terminal where the configuration says so (%s)", async (allocatePty) => {
+    config = { ...config, allocatePty };
+    const task = gitea.enqueue({ workflow: workflow(run("test -t 1 && echo terminal || echo pipe")) });
+    await daemon({ once: true });
+    expect(stepRows(task, 0).at(-1)).toBe(allocatePty ? "terminal" : "pipe");
+  });
+
   it("lines reach the server while the step runs; a cancel ends it and runs always() steps", async () => {
     const task = gitea.enqueue({
       workflow: workflow(`${run("echo begun\nsleep 60 & wait")}${run("echo cleanup", "        if: always()\n")}`),

@@ -8,6 +8,7 @@ const OPTIONS: TaskPlanOptions = {
   runner: { name: "one", version: "9", debug: false, arch: "X64" },
   envs: { EXTRA: "1" },
   setActEnv: true,
+  allocatePty: false,
   serverCapabilities: "job-summary",
   timeoutMs: 1_000,
   conditionDecided: false,
