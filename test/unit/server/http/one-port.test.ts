@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { createClient } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PingService } from "../../../../src/protocol/messages.ts";
 import { startServer } from "../../../../src/server/server.ts";
@@ -64,6 +64,13 @@ describe("one port", () => {
     }
     const grpc = createClient(PingService, createGrpcTransport({ baseUrl: server.url }));
     expect((await grpc.ping({ data: "hello" })).data).toContain("hello");
+    for (const httpVersion of ["1.1", "2"] as const) {
+      const web = createClient(
+        PingService,
+        createGrpcWebTransport({ baseUrl: `${server.url}/api/actions`, httpVersion }),
+      );
+      expect((await web.ping({ data: httpVersion })).data).toContain(httpVersion);
+    }
   });
 
   it("takes a request that comes byte by byte", async () => {
