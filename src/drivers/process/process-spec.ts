@@ -1,3 +1,5 @@
+import type { Ending } from "./await-end.ts";
+
 /** A program to run. */
 export interface ProcessSpec {
   /** The program, looked up in PATH of `env`, and its arguments. */
@@ -12,13 +14,7 @@ export interface ProcessSpec {
 }
 
 /** A program that runs: what the two ways of starting one have in common. */
-export interface Started {
+export interface Started extends Ending {
   /** Also the id of its own process group. */
   readonly pid: number;
-  /** Resolves with the exit code when the program itself (not what it started) has exited. */
-  readonly exited: Promise<number>;
-  /** Carries all output to the pump until its end; resolves then. */
-  readonly drained: Promise<void>;
-  /** Gives up the rest of the output. */
-  close(): void;
 }
