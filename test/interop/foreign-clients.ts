@@ -11,7 +11,13 @@ const project = resolve(here, "../..");
 /** Import path of the generated Go code, as `go_package` in proto/ says. */
 const GO_MODULE = "github.com/act-runner-ts/act-runner-ts";
 /** No network: prepare.sh has fetched everything. */
-const GO_ENV = { ...process.env, GOTOOLCHAIN: "local", GOPROXY: "off", GOFLAGS: "-buildvcs=false -mod=mod" };
+const GO_ENV = {
+  ...process.env,
+  GOTOOLCHAIN: "local",
+  GOPROXY: "off",
+  CGO_ENABLED: "0",
+  GOFLAGS: "-buildvcs=false -mod=readonly",
+};
 
 /** One line that a client printed. */
 export interface ClientEvent {
