@@ -4,6 +4,11 @@ import type { Store } from "../../src/server/storage/store.ts";
 import type { StoreKind } from "../support/stores.ts";
 import { ALL, must, newRepository, newRunner, seed } from "./store-fixture.ts";
 
+const MACHINE = {
+  ...{ os: "linux", arch: "amd64", osVersion: "6.1", gitVersion: "2.50", nodeVersion: "24.1.0", dockerVersion: "" },
+  ...{ podmanVersion: "", cores: 4, memoryBytes: 8_000_000_000, diskBytes: 100_000_000_000 },
+};
+
 /** What every store does with accounts, tokens, runners, settings and the other small tables. */
 export function storeAccountsContract(kind: StoreKind): void {
   const resources = new AsyncDisposableStack();
@@ -153,10 +158,17 @@ export function storeAccountsContract(kind: StoreKind): void {
     await store.write((tx) => tx.runners.insert(newRunner("u-2"), { hash: "h", mac: "" }));
     expect(await store.read.runners.findByUuid("u-1")).toEqual({ runner, verifier: { hash: "h", mac: "" } });
     expect(await store.read.runners.findByUuid("U-1")).toBeUndefined();
-    const patch = { labels: ["x"], disabled: true, health: "disk full", capabilities: [] };
+    const patch = { declaredLabels: ["x"], disabled: true, health: "disk full", capabilities: [], priority: 7 };
     expect(await store.write((tx) => tx.runners.update(runner.id, patch))).toBe(true);
     expect(await store.write((tx) => tx.runners.update(runner.id, patch))).toBe(true);
-    expect(await store.read.runners.get(runner.id)).toEqual({ ...runner, ...patch });
+    expect(await store.read.runners.get(runner.id)).toEqual({ ...runner, ...patch, labels: ["x"] });
+    const machine = { system: MACHINE, labelOverlay: ["edited"] };
+    expect(await store.write((tx) => tx.runners.update(runner.id, machine))).toBe(true);
+    expect(await store.read.runners.get(runner.id)).toMatchObject({ ...machine, labels: ["edited"] });
+    await store.write((tx) => tx.runners.update(runner.id, { declaredLabels: ["y"] }));
+    expect((await store.read.runners.get(runner.id))?.labels).toEqual(["edited"]);
+    await store.write((tx) => tx.runners.update(runner.id, { labelOverlay: null }));
+    expect((await store.read.runners.get(runner.id))?.labels).toEqual(["y"]);
     await store.write((tx) => tx.runners.setVerifier(runner.id, { hash: "h2", mac: "m2" }));
     expect((await store.read.runners.findByUuid("u-1"))?.verifier).toEqual({ hash: "h2", mac: "m2" });
     expect(await store.write((tx) => tx.runners.delete(runner.id, 50))).toBe(true);

@@ -34,6 +34,8 @@ export interface Task {
   readonly heartbeatAt: number;
   /** When the runner was handed the cancel; null until then. */
   readonly cancelSentAt: number | null;
+  /** How long the runner may wind down after it was handed the cancel; null: GitHub's default. */
+  readonly cancelTimeoutMs: number | null;
   readonly startedAt: number;
   readonly stoppedAt: number | null;
   /** Idempotency key of the FetchTask call that made it, or null. */

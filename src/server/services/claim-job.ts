@@ -24,6 +24,8 @@ export interface Claim {
   readonly tokenMac: string;
   readonly steps: readonly TaskStep[];
   readonly requestKey: string | null;
+  /** See `Task.cancelTimeoutMs`. */
+  readonly cancelTimeoutMs: number | null;
   readonly now: number;
 }
 
@@ -56,6 +58,7 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
       offeredAt: now,
       heartbeatAt: now,
       cancelSentAt: null,
+      cancelTimeoutMs: claim.cancelTimeoutMs,
       startedAt: now,
       stoppedAt: null,
       requestKey: claim.requestKey,

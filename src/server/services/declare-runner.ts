@@ -35,7 +35,7 @@ export class DeclareRunner {
   async declare(runner: Runner, { version, labels, capabilities }: Declaration): Promise<Runner> {
     const patch = {
       version: truncated(version, 64),
-      labels: checkedLabels(labels),
+      declaredLabels: checkedLabels(labels),
       capabilities: [...new Set(capabilities)],
     };
     const declared = await this.#store.write(async (tx) =>

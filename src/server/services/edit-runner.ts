@@ -11,7 +11,10 @@ import type { RunnerIdentity } from "./runner-identity.ts";
 import type { TaskChanges } from "./task-changes.ts";
 
 /** What may be changed of a runner from outside. */
-export type RunnerPatch = Partial<Pick<Runner, "name" | "description" | "labels" | "disabled">>;
+export type RunnerPatch = Partial<Pick<Runner, "name" | "description" | "disabled" | "priority">> & {
+  /** They count in the place of the declared ones, whatever is declared later; null gives the declared ones back. */
+  readonly labels?: readonly string[] | null;
+};
 
 /** Changes and deletes runners, and tells everything that remembers them. */
 export class EditRunner {
@@ -43,12 +46,13 @@ export class EditRunner {
 
   /** Changes fields of a runner. @throws AppError not_found when it is gone; invalid for labels that cannot be */
   async update(runnerId: number, patch: RunnerPatch, actor: Actor): Promise<Runner> {
-    const { name, description, labels, disabled } = patch;
+    const { name, description, labels, disabled, priority } = patch;
     const fields = {
       ...(name === undefined ? {} : { name: truncated(name.trim(), 255) }),
       ...(description === undefined ? {} : { description: truncated(description, 1024) }),
-      ...(labels === undefined ? {} : { labels: checkedLabels(labels) }),
+      ...(labels === undefined ? {} : { labelOverlay: labels === null ? null : checkedLabels(labels) }),
       ...(disabled === undefined ? {} : { disabled }),
+      ...(priority === undefined ? {} : { priority }),
     };
     if (fields.name === "") throw new AppError("invalid", "a runner needs a name; give one");
     const runner = await this.#store.write(async (tx) => {

@@ -94,6 +94,7 @@ export class JobClaims {
       runnerId,
       tokenMac,
       steps: draft.steps,
+      cancelTimeoutMs: draft.cancelTimeoutMs,
       requestKey,
       now: this.#clock.now(),
     };

@@ -91,7 +91,8 @@ export class RunnerAdmin {
         uuid: ids.uuid(),
         name: truncated(wanted.name.trim(), 255),
         description: truncated(wanted.description ?? "", 1024),
-        ...{ version: "", scope, labels, capabilities: [], ephemeral: wanted.ephemeral ?? false },
+        ...{ version: "", scope, labels, declaredLabels: labels, labelOverlay: null, capabilities: [] },
+        ...{ ephemeral: wanted.ephemeral ?? false, priority: 0, system: null },
         ...{ disabled: false, health: null, lastOnline: null, lastActive: null, createdAt: now, deletedAt: null },
       };
       const inserted = await tx.runners.insert(row, verifier);

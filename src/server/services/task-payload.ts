@@ -7,6 +7,7 @@ import type { Job, Run } from "../domain/run.ts";
 import type { Scope } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { Store } from "../storage/store.ts";
+import { cancelTimeoutMs } from "./cancel-timeout.ts";
 import { githubContext } from "./github-context.ts";
 import { jobLeg } from "./job-leg.ts";
 import { plannedSteps } from "./planned-steps.ts";
@@ -35,6 +36,8 @@ export interface PayloadDraft extends Omit<TaskPayload, "id"> {
   readonly run: Run;
   readonly job: Job;
   readonly steps: readonly TaskStep[];
+  /** See `Task.cancelTimeoutMs`. */
+  readonly cancelTimeoutMs: number | null;
 }
 
 /** What the payload tells of this server. */
@@ -82,14 +85,18 @@ export class TaskPayloads {
     }
     const place = { ownerId: job.ownerId, repositoryId: job.repositoryId };
     const siblings = definition.needs.length === 0 ? [] : await read.jobs.listByRun(run.id);
+    const context = this.#context(run, job, repository);
+    const vars = await variablesFor(read.settings, place);
+    const matrix = { ...leg.matrix };
     return {
       run,
       job,
+      cancelTimeoutMs: cancelTimeoutMs(definition, { github: context, vars, matrix }),
       workflow: jobPayload(await read.runs.source(run.id), job.key, leg),
       steps: plannedSteps(definition.steps),
-      context: this.#context(run, job, repository),
+      context,
       secrets: isForkPullRequest(run, repository) ? {} : await this.#secrets(place),
-      vars: await variablesFor(read.settings, place),
+      vars,
       needs: Object.fromEntries([...directNeeds(definition, siblings)].map(([key, legs]) => [key, mergeLegs(legs)])),
     };
   }

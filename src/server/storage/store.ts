@@ -1,5 +1,6 @@
 import type { JsonValue } from "../../lib/json.ts";
 import type { Account, ApiToken, Repository, Role } from "../domain/account.ts";
+import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Job, JobStatus, Run, RunStatus } from "../domain/run.ts";
 import type { Runner, TokenVerifier } from "../domain/runner.ts";
 import type { Scope } from "../domain/scope.ts";
@@ -61,13 +62,20 @@ export interface RepositoryReads {
   list(filter: { ownerIds?: readonly number[]; repositoryId?: number }, page: PageRequest): Promise<Page<Repository>>;
   /** The sealed clone credential, or null. */
   credential(id: number): Promise<string | null>;
+  /** How the jobs of a repository are handed out; the defaults where nothing was set. */
+  dispatchRules(id: number): Promise<DispatchRules>;
+  /** Those of all repositories for which something was set. */
+  allDispatchRules(): Promise<ReadonlyMap<number, DispatchRules>>;
 }
 export interface RepositoryWrites extends RepositoryReads {
   /** @throws AppError conflict when the owner has one of that name */
   insert(repository: New<Omit<Repository, "ownerName">>, sealedCredential: string | null): Promise<Repository>;
   update(
     id: number,
-    patch: Partial<Pick<Repository, "cloneUrl" | "defaultBranch">> & { sealedCredential?: string | null },
+    patch: Partial<Pick<Repository, "cloneUrl" | "defaultBranch">> & {
+      sealedCredential?: string | null;
+      dispatchRules?: DispatchRules;
+    },
   ): Promise<void>;
   /** Deletes it with its runs, jobs, tasks, logs, secrets, variables, tokens; its runners are soft-deleted. Returns the ids of those runners and of its tasks. */
   delete(id: number): Promise<{ runnerIds: readonly number[]; taskIds: readonly number[] }>;
@@ -123,15 +131,26 @@ export interface RunnerReads {
   findByUuid(uuid: string): Promise<{ runner: Runner; verifier: TokenVerifier } | undefined>;
   list(filter: RunnerFilter, page: PageRequest): Promise<Page<Runner>>;
 }
+/** Fields of a runner that change. */
+export type RunnerPatch = Partial<
+  Pick<
+    Runner,
+    | "name"
+    | "description"
+    | "version"
+    | "declaredLabels"
+    | "labelOverlay"
+    | "capabilities"
+    | "disabled"
+    | "priority"
+    | "system"
+    | "health"
+  >
+>;
 export interface RunnerWrites extends RunnerReads {
   insert(runner: New<Runner>, verifier: TokenVerifier): Promise<Runner>;
   /** Changes fields of a runner that is not deleted; false when there is none. */
-  update(
-    id: number,
-    patch: Partial<
-      Pick<Runner, "name" | "description" | "version" | "labels" | "capabilities" | "disabled" | "health">
-    >,
-  ): Promise<boolean>;
+  update(id: number, patch: RunnerPatch): Promise<boolean>;
   setVerifier(id: number, verifier: TokenVerifier): Promise<void>;
   /** Soft-deletes; false when it was gone already. */
   delete(id: number, now: number): Promise<boolean>;

@@ -101,3 +101,20 @@ export async function createTable(runner: QueryRunner, name: string, spec: Table
   });
   await runner.createTable(table, true);
 }
+
+/**
+ * Adds a column to a table unless it is there. By plain SQL: TypeORM would copy the whole table on SQLite.
+ * @param kind `text` may be null and is so in the rows that exist; `number` is 0 in them; `nullable-number` is null
+ */
+export async function addColumn(
+  runner: QueryRunner,
+  table: string,
+  column: string,
+  kind: "text" | "number" | "nullable-number",
+): Promise<void> {
+  if (await runner.hasColumn(table, column)) return;
+  const longtext = "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL";
+  const text = isSqlite(runner) ? "text NULL" : longtext;
+  const type = { text, number: "bigint NOT NULL DEFAULT 0", "nullable-number": "bigint NULL" }[kind];
+  await runner.query(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+}

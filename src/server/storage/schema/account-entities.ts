@@ -1,6 +1,7 @@
 import { EntitySchema } from "typeorm";
 import type { Account, ApiToken, Role } from "../../domain/account.ts";
-import { idColumn, integer, text } from "./columns.ts";
+import type { DispatchRules } from "../../domain/dispatch-rules.ts";
+import { idColumn, integer, json, text } from "./columns.ts";
 
 /** Row of an account. */
 export interface AccountRow extends Account {
@@ -46,6 +47,8 @@ export interface RepositoryRow {
   /** Number of the newest run. */
   runCounter: number;
   createdAt: number;
+  /** Only what differs from the defaults; null: nothing. */
+  dispatchRules: Partial<DispatchRules> | null;
 }
 /** Repositories. */
 export const repositoryEntity = new EntitySchema<RepositoryRow>({
@@ -60,6 +63,7 @@ export const repositoryEntity = new EntitySchema<RepositoryRow>({
     sealedCredential: text("sealed_credential", { nullable: true }),
     runCounter: integer("run_counter"),
     createdAt: integer("created_at"),
+    dispatchRules: json("dispatch_rules"),
   },
 });
 

@@ -84,6 +84,7 @@ export const taskEntity = new EntitySchema<TaskRow>({
     offeredAt: integer("offered_at"),
     heartbeatAt: integer("heartbeat_at"),
     cancelSentAt: integer("cancel_sent_at", { nullable: true }),
+    cancelTimeoutMs: integer("cancel_timeout_ms", { nullable: true }),
     startedAt: integer("started_at"),
     stoppedAt: integer("stopped_at", { nullable: true }),
     requestKey: text("request_key", { nullable: true }),

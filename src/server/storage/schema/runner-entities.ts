@@ -5,7 +5,7 @@ import { flag, idColumn, integer, json, text } from "./columns.ts";
 import { type ScopeRow, scopeColumns } from "./scope-columns.ts";
 
 /** Row of a runner. */
-export interface RunnerRow extends Omit<Runner, "scope">, ScopeRow {
+export interface RunnerRow extends Omit<Runner, "scope" | "labels">, ScopeRow {
   tokenHash: string;
   tokenMac: string | null;
 }
@@ -19,10 +19,13 @@ export const runnerEntity = new EntitySchema<RunnerRow>({
     description: text("description"),
     version: text("version"),
     ...scopeColumns,
-    labels: json("labels"),
+    declaredLabels: json("labels"),
+    labelOverlay: json("label_overlay"),
     capabilities: json("capabilities"),
     ephemeral: flag("ephemeral"),
     disabled: flag("disabled"),
+    priority: integer("priority"),
+    system: json("system_facts"),
     health: text("health", { nullable: true }),
     lastOnline: integer("last_online", { nullable: true }),
     lastActive: integer("last_active", { nullable: true }),

@@ -1,5 +1,6 @@
 import { AppError } from "../../../lib/errors.ts";
 import type { Repository } from "../../domain/account.ts";
+import { DEFAULT_DISPATCH_RULES, type DispatchRules } from "../../domain/dispatch-rules.ts";
 import { placeholders } from "../dialect.ts";
 import { type RepositoryRow, repositoryEntity } from "../schema/account-entities.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
@@ -57,12 +58,23 @@ export class RepositoryTable implements RepositoryWrites {
     return row?.sealedCredential ?? null;
   }
 
+  async dispatchRules(id: number): Promise<DispatchRules> {
+    const [raw] = await this.#session.rows("SELECT * FROM repository WHERE id = ?", [id]);
+    return { ...DEFAULT_DISPATCH_RULES, ...(raw === undefined ? {} : rows.decode(raw).dispatchRules) };
+  }
+
+  async allDispatchRules(): Promise<ReadonlyMap<number, DispatchRules>> {
+    const set = await this.#session.select(rows, "WHERE dispatch_rules IS NOT NULL AND dispatch_rules <> 'null'");
+    return new Map(set.map(({ id, dispatchRules }) => [id, { ...DEFAULT_DISPATCH_RULES, ...dispatchRules }]));
+  }
+
   async insert(repository: New<Omit<Repository, "ownerName">>, sealedCredential: string | null): Promise<Repository> {
     const id = await this.#session.insert(rows, {
       ...repository,
       nameLower: repository.name.toLowerCase(),
       sealedCredential,
       runCounter: 0,
+      dispatchRules: null,
     });
     const inserted = await this.get(id);
     if (inserted === undefined) throw new AppError("internal", `repository ${id} vanished while it was made`);
@@ -71,7 +83,10 @@ export class RepositoryTable implements RepositoryWrites {
 
   async update(
     id: number,
-    patch: Partial<Pick<Repository, "cloneUrl" | "defaultBranch">> & { sealedCredential?: string | null },
+    patch: Partial<Pick<Repository, "cloneUrl" | "defaultBranch">> & {
+      sealedCredential?: string | null;
+      dispatchRules?: DispatchRules;
+    },
   ): Promise<void> {
     await this.#session.update(rows, patch, "id = ?", [id]);
   }

@@ -5,7 +5,7 @@ import { type RunnerRow, runnerEntity } from "../schema/runner-entities.ts";
 import { scopeFromRow, scopeToRow, whereScope, whereWithin } from "../schema/scope-columns.ts";
 import type { Session } from "../session.ts";
 import type { SqlValue } from "../sql-value.ts";
-import type { New, Page, PageRequest, RunnerFilter, RunnerWrites } from "../store.ts";
+import type { New, Page, PageRequest, RunnerFilter, RunnerPatch, RunnerWrites } from "../store.ts";
 
 const rows = new RowMapper<RunnerRow>(runnerEntity);
 
@@ -51,18 +51,13 @@ export class RunnerTable implements RunnerWrites {
   }
 
   async insert(runner: New<Runner>, verifier: TokenVerifier): Promise<Runner> {
-    const { scope, ...rest } = runner;
+    const { scope, labels: _, ...rest } = runner;
     const token = { tokenHash: verifier.hash, tokenMac: verifier.mac === "" ? null : verifier.mac };
     const id = await this.#session.insert(rows, { ...rest, ...scopeToRow(scope), ...token });
     return { ...runner, id };
   }
 
-  async update(
-    id: number,
-    patch: Partial<
-      Pick<Runner, "name" | "description" | "version" | "labels" | "capabilities" | "disabled" | "health">
-    >,
-  ): Promise<boolean> {
+  async update(id: number, patch: RunnerPatch): Promise<boolean> {
     return (await this.#session.update(rows, patch, "id = ? AND deleted_at IS NULL", [id])) === 1;
   }
 
@@ -112,5 +107,6 @@ function touchStatement(dialect: Session["dialect"], count: number): string {
 
 function toRunner(row: RunnerRow): Runner {
   const { tokenHash, tokenMac, scopeKind, scopeOwnerId, scopeRepositoryId, ...rest } = row;
-  return { ...rest, scope: scopeFromRow({ scopeKind, scopeOwnerId, scopeRepositoryId }) };
+  const labels = rest.labelOverlay ?? rest.declaredLabels;
+  return { ...rest, labels, scope: scopeFromRow({ scopeKind, scopeOwnerId, scopeRepositoryId }) };
 }

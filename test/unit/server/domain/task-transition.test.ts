@@ -28,6 +28,7 @@ const unacknowledged: Task = {
   offeredAt: 100,
   heartbeatAt: 100,
   cancelSentAt: null,
+  cancelTimeoutMs: null,
   startedAt: 100,
   stoppedAt: null,
   requestKey: null,
