@@ -41,13 +41,11 @@ export function readYaml(
     return { visited: 0 };
   }
   const lines = new LineCounter();
-  const document = parseDocument(source, {
-    lineCounter: lines,
-    uniqueKeys: false,
-    prettyErrors: false,
-    stringKeys: false,
-    logLevel: "silent",
-  });
+  const document = parsed(source, lines);
+  if (document === undefined) {
+    findings.error("limit-exceeded", tooDeep(complete), START);
+    return { visited: 0 };
+  }
   const walker = new Walker(document, lines, findings, complete);
   walker.reportSyntax();
   if (findings.failed) return { visited: 0 };
@@ -58,6 +56,17 @@ export function readYaml(
     return { visited: walker.visited };
   }
   return { root, visited: walker.visited };
+}
+
+/** The document; undefined where the parser, which calls itself for every key of a broken mapping, runs out of stack. */
+function parsed(source: string, lineCounter: LineCounter): Document | undefined {
+  const options = { lineCounter, uniqueKeys: false, prettyErrors: false, stringKeys: false } as const;
+  try {
+    return parseDocument(source, { ...options, logLevel: "silent" });
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** Walks the document once; stops quietly when a limit is hit. */

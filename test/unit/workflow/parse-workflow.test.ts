@@ -68,6 +68,35 @@ jobs:
     expect(parseWorkflow(source).workflow?.env).toMatchObject({ entries: [{ key: { value: name } }] });
   });
 
+  test.each([
+    ["commas", `x: [${",".repeat(500_000)}]`],
+    ["colons", `x: {${": ".repeat(400_000)}}`],
+    ["tags", `x: ${"!!str ".repeat(90_000)}a`],
+    ["anchors", `x: ${"&a ".repeat(90_000)}a`],
+    ["line ends", `x:${"\n".repeat(900_000)}`],
+    ["keys in one line, again and again", `x:\n${" a: b: c\n".repeat(20_000)}`],
+  ])("refuses a file of %s before it costs seconds", (_, hostile) => {
+    const rest = "\non: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}";
+    expect(found(hostile + rest)).toEqual(["error limit-exceeded 1:1"]);
+  });
+
+  test("long lists are not hostile, however they are written", () => {
+    const many = Array.from({ length: 2_000 }, (_, index) => index);
+    const lists = [
+      `x: [${many.map((index) => `'${index}'`).join(", ")}]`,
+      `x: [${many.map((index) => -index).join(", ")}]`,
+      `x: [${many.map((index) => `!!str "${index}"`).join(", ")}]`,
+      `x:\r\n${many.map((index) => `  - ${index}\r\n`).join("")}`,
+      `x:\n${many.map((index) => `  k${index}:\n`).join("")}`,
+      `x:\n${many.map((index) => `  - &a${index} !!str :${index}\n`).join("")}`,
+    ];
+    for (const list of lists) {
+      expect(found(`${list}\non: push\njobs: {a: {runs-on: x, steps: [{run: x}]}}`)).toEqual([
+        "warning unknown-key 1:1",
+      ]);
+    }
+  });
+
   test("anchors, aliases and merge keys", () => {
     const { jobs } = workflow(`on: push
 x-base: &base {runs-on: linux, timeout-minutes: 5}
