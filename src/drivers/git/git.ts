@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import type { ShortResult } from "../process/run-to-end.ts";
+import { exportCommit } from "./export-commit.ts";
 import { type GitCommand, gitCommand, type RemoteAccess } from "./git-command.ts";
 import { type UploadPack, type UploadPackOptions, uploadPack } from "./upload-pack.ts";
 
@@ -196,6 +197,15 @@ export class Git {
       message: message.trimEnd(),
       parents: (parents ?? "").split(" ").filter((parent) => parent !== ""),
     };
+  }
+
+  /**
+   * Writes the files of one commit of a remote repository into a folder; see exportCommit.
+   * @throws AppError not_found, forbidden (credential, transport), unavailable
+   */
+  async exportCommit(dir: string, remote: RemoteAccess, sha: string, waits: Waits = {}): Promise<void> {
+    const checked = { ...remote, url: checkedUrl(remote.url) };
+    await exportCommit(dir, checkedSha(sha), { ...waits, remote: checked, path: this.#path, network: this.#network });
   }
 
   /** All refs and the commits (or tag objects) behind them. */

@@ -2,7 +2,8 @@ import type { EvaluationContext, ExprFunction } from "../../workflow/expressions
 import { ExprObject, type ExprValue, fromJson } from "../../workflow/expressions/value.ts";
 import { needsContext } from "../../workflow/needs-context.ts";
 import type { JobRequest } from "./job-request.ts";
-import type { JobState } from "./job-state.ts";
+import type { JobState, StepRecord } from "./job-state.ts";
+import type { StepFrame } from "./step-frame.ts";
 
 /** Contexts that stay the same for the whole job; made once, since the event may be large. */
 export function fixedContexts(request: JobRequest): ReadonlyMap<string, ExprValue> {
@@ -23,11 +24,13 @@ export interface ContextPlace {
   /** The job's variables with the step's over them. */
   readonly env: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
+  readonly frame: StepFrame;
 }
 
 /**
  * The contexts and status functions of a place in a job. `success()` and its kin look at the job's status as it is when
- * they are called, so that a condition evaluated again after a cancel sees the cancel.
+ * they are called, so that a condition evaluated again after a cancel sees the cancel; in the main stage of a composite
+ * action, at the action's own.
  */
 export function evaluationContext(
   fixed: ReadonlyMap<string, ExprValue>,
@@ -37,13 +40,14 @@ export function evaluationContext(
   return {
     contexts: new Map<string, ExprValue>([
       ...fixed,
+      ...place.frame.contexts,
       ["github", place.github],
       ["runner", place.runner],
       ["env", new ExprObject(place.env, { caseSensitive: place.platform !== "win32" })],
       ["job", new ExprObject([["status", state.status]])],
-      ["steps", stepsContext(state)],
+      ["steps", stepsContext(place.frame.steps)],
     ]),
-    functions: statusFunctions(state),
+    functions: statusFunctions(state, place.frame),
   };
 }
 
@@ -51,9 +55,9 @@ function texts(record: Readonly<Record<string, string>>): ExprObject {
   return new ExprObject(Object.entries(record));
 }
 
-function stepsContext(state: JobState): ExprObject {
+function stepsContext(steps: ReadonlyMap<string, StepRecord>): ExprObject {
   return new ExprObject(
-    [...state.steps].map(([id, step]) => [
+    [...steps].map(([id, step]) => [
       id,
       new ExprObject([
         ["outputs", new ExprObject(step.outputs)],
@@ -64,10 +68,10 @@ function stepsContext(state: JobState): ExprObject {
   );
 }
 
-function statusFunctions(state: JobState): ReadonlyMap<string, ExprFunction> {
+function statusFunctions(state: JobState, { own }: StepFrame): ReadonlyMap<string, ExprFunction> {
   return new Map<string, ExprFunction>([
-    ["success", () => state.status === "success"],
-    ["failure", () => state.status === "failure"],
+    ["success", () => (own ?? state).status === "success"],
+    ["failure", () => (own ?? state).status === "failure"],
     ["cancelled", () => state.status === "cancelled"],
     ["always", () => true],
   ]);

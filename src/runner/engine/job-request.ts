@@ -12,6 +12,24 @@ export interface RunnerFacts {
   readonly arch: string;
 }
 
+/** How a job's actions are had. */
+export interface ActionSettings {
+  /** Other addresses of the job's own server than `github.server_url`, without a slash at their end. @default none */
+  readonly serverAliases?: readonly string[];
+  /** `actions/checkout` is the runner's own instead of the one that is fetched. @default true */
+  readonly builtin?: boolean;
+  /** Let GitHub's artifact and cache clients accept this server. @default false */
+  readonly patch?: boolean;
+}
+
+/** Scripts of this machine around the steps of a job. */
+export interface JobHooks {
+  /** Absolute path; runs before the first step, and fails the job when it fails. */
+  readonly started?: string;
+  /** Absolute path; runs after the last step, whatever became of it. */
+  readonly completed?: string;
+}
+
 /** One job as the engine runs it; it knows nothing of where it came from. */
 export interface JobRequest {
   /** Unique among the jobs of this process. */
@@ -40,6 +58,10 @@ export interface JobRequest {
   readonly masks: readonly string[];
   /** Folder of this machine whose files the workspace begins with; only when workflows run without a server. */
   readonly localSource?: string;
+  /** @default the defaults */
+  readonly actions?: ActionSettings;
+  /** @default none */
+  readonly hooks?: JobHooks;
   /** Longest time the job may take; a shorter `timeout-minutes` wins. */
   readonly timeoutMs: number;
 }

@@ -5,15 +5,19 @@ import type { Ids } from "../../lib/ids.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { EvaluationContext } from "../../workflow/expressions/evaluation-context.ts";
 import { ExprObject, type ExprValue, fromJson } from "../../workflow/expressions/value.ts";
+import type { ActionAccess } from "../actions/action-origin.ts";
+import type { ActionSource } from "../actions/action-source.ts";
 import { evaluationContext, fixedContexts } from "./contexts.ts";
 import { defaultVariables, runnerContext } from "./default-variables.ts";
 import { tryEvaluate } from "./evaluate.ts";
 import { HASH_LIMIT_MS, hashFiles } from "./hash-files.ts";
+import { JobActions } from "./job-actions.ts";
 import type { JobControl } from "./job-control.ts";
 import type { Emit } from "./job-event.ts";
 import type { JobRequest } from "./job-request.ts";
 import type { JobState } from "./job-state.ts";
 import type { Masker } from "./masker.ts";
+import type { StepFrame } from "./step-frame.ts";
 import type { Evaluated } from "./step-rules.ts";
 
 /** What a running job consists of. */
@@ -27,6 +31,10 @@ export interface JobRunParts {
   readonly masker: Masker;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Where actions come from; absent where none can be fetched. */
+  readonly actionSource: ActionSource | undefined;
+  /** The Node that JavaScript actions run on: its path, or its name on the job's PATH. */
+  readonly nodePath: string;
 }
 
 /** A job whose environment stands: what its stages share. */
@@ -34,6 +42,9 @@ export class JobRun {
   readonly parts: JobRunParts;
   /** The `github` context with the paths of this environment. */
   readonly github: Readonly<Record<string, JsonValue>>;
+  /** The job's own steps. */
+  readonly frame: StepFrame;
+  readonly actions: JobActions;
   readonly #runner: Readonly<Record<string, JsonValue>>;
   readonly #fixed: ReadonlyMap<string, ExprValue>;
   readonly #githubValue: ExprObject;
@@ -42,12 +53,29 @@ export class JobRun {
   constructor(parts: JobRunParts) {
     const { request, environment, platform } = parts;
     this.parts = parts;
+    this.frame = {
+      depth: 0,
+      steps: parts.state.steps,
+      contexts: new Map(),
+      github: {},
+      env: new Map(),
+      defaults: { ...request.workflow.defaults, ...request.job.defaults },
+    };
     this.#runner = runnerContext(request.runner, environment.paths, platform);
     this.github = {
       ...request.github,
       workspace: environment.paths.workspace,
       event_path: this.join(environment.paths.temp, "_github_workflow", "event.json"),
     };
+    this.actions = new JobActions({
+      source: parts.actionSource,
+      access: this.#actionAccess(),
+      environment,
+      patch: request.actions?.patch ?? false,
+      join: (...pieces) => this.join(...pieces),
+      say: (text) => this.line(null, text),
+      signal: parts.control.stopping,
+    });
     this.#fixed = fixedContexts(request);
     this.#githubValue = new ExprObject(Object.entries(this.github).map(([key, value]) => [key, fromJson(value)]));
     this.#runnerValue = fromJson({ ...this.#runner });
@@ -59,17 +87,42 @@ export class JobRun {
     return pieces.reduce((base, piece) => (path.isAbsolute(piece) ? piece : path.join(base, piece)));
   }
 
-  /** Contexts of a place. @param github what the place adds to the `github` context */
-  context(env: ReadonlyMap<string, string>, github: Readonly<Record<string, string>> = {}): EvaluationContext {
+  /**
+   * Contexts of a place.
+   * @param stepEnv the step's own `env`
+   * @param github what the place adds to the `github` context
+   */
+  context(
+    frame: StepFrame,
+    stepEnv: ReadonlyMap<string, string> = new Map(),
+    github: Readonly<Record<string, string>> = {},
+  ): EvaluationContext {
     const { state, platform } = this.parts;
-    const place = { github: this.#githubValue.with(Object.entries(github)), runner: this.#runnerValue, env, platform };
-    return evaluationContext(this.#fixed, state, place);
+    return evaluationContext(this.#fixed, state, {
+      github: this.#githubValue.with(Object.entries({ ...frame.github, ...github })),
+      runner: this.#runnerValue,
+      env: new Map([...state.env, ...frame.env, ...stepEnv]),
+      platform,
+      frame,
+    });
   }
 
   /** Evaluates with the files of the workspace at hand. */
   evaluate<T>(context: EvaluationContext, evaluate: (context: EvaluationContext) => T): Promise<Evaluated<T>> {
     const hash = (patterns: readonly string[]) => this.#hashFiles(patterns);
     return tryEvaluate(context, hash, evaluate);
+  }
+
+  #actionAccess(): ActionAccess {
+    const { request } = this.parts;
+    const text = (key: string) => (typeof request.github[key] === "string" ? (request.github[key] as string) : "");
+    return {
+      defaultUrl: text("gitea_default_actions_url"),
+      serverUrl: text("server_url").replace(/\/+$/, ""),
+      serverAliases: request.actions?.serverAliases ?? [],
+      token: text("token") || undefined,
+      repository: text("repository"),
+    };
   }
 
   async #hashFiles(patterns: readonly string[]): Promise<string> {

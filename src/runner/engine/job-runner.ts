@@ -1,7 +1,7 @@
 import { evaluateMapping, evaluateNumber } from "../../workflow/evaluate-template.ts";
 import type { MappingTemplate, Template } from "../../workflow/model.ts";
 import type { JobRun } from "./job-run.ts";
-import { handlerFor } from "./step-handlers.ts";
+import { planSteps } from "./step-handlers.ts";
 import { mergeStatus, statusAfter } from "./step-rules.ts";
 import { type PlannedStep, runOuterStage, runStep } from "./step-runner.ts";
 
@@ -13,29 +13,23 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Runs the stages of a job whose environment stands: `pre` in order, the steps, `post` in reverse, then the outputs.
- * What became of it is in the state. @throws AppError only for faults of the environment
+ * What became of it is in the state. @throws AppError when an action cannot be had, or for faults of the environment
  */
 export async function runStages(run: JobRun): Promise<void> {
   const { request, state, control } = run.parts;
   if (!(await setUpEnv(run))) state.status = "failure";
-  const steps = request.job.steps.map((step): PlannedStep => ({ step, handler: handlerFor(step), saved: new Map() }));
+  const steps = await planSteps(run, request.job.steps, run.frame);
   const posts: PlannedStep[] = [];
   for (const planned of steps) {
-    const { pre } = planned.handler;
-    if (pre === undefined || state.status !== "success") continue;
-    posts.unshift(planned);
-    await runOuterStage(run, planned, "pre", pre);
+    if (await runOuterStage(run, run.frame, planned, "pre")) posts.unshift(planned);
   }
   for (const planned of steps) {
     noteStop(run);
-    const started = await runStep(run, planned);
+    const started = await runStep(run, run.frame, planned);
     if (started && !posts.includes(planned)) posts.unshift(planned);
   }
   noteStop(run);
-  for (const planned of posts) {
-    const { post } = planned.handler;
-    if (post !== undefined) await runOuterStage(run, planned, "post", post);
-  }
+  for (const planned of posts) await runOuterStage(run, run.frame, planned, "post");
   noteStop(run);
   if (!control.killing.aborted) await emitOutputs(run);
 }
@@ -66,7 +60,7 @@ async function setUpEnv(run: JobRun): Promise<boolean> {
 
 async function addEnv(run: JobRun, mapping: MappingTemplate): Promise<boolean> {
   const { state } = run.parts;
-  const entries = await run.evaluate(run.context(state.env), (context) => evaluateMapping(mapping, context));
+  const entries = await run.evaluate(run.context(run.frame), (context) => evaluateMapping(mapping, context));
   if (!entries.ok) {
     await run.lines(null, entries.message, "##[error]");
     return false;
@@ -77,7 +71,7 @@ async function addEnv(run: JobRun, mapping: MappingTemplate): Promise<boolean> {
 
 async function jobMinutes(run: JobRun, key: string, template: Template | undefined): Promise<number | undefined> {
   if (template === undefined) return undefined;
-  const minutes = await run.evaluate(run.context(run.parts.state.env), (context) => evaluateNumber(template, context));
+  const minutes = await run.evaluate(run.context(run.frame), (context) => evaluateNumber(template, context));
   if (!minutes.ok) await run.lines(null, `The job's ${key} is ignored: ${minutes.message}`, "##[warning]");
   return minutes.ok && minutes.value > 0 ? minutes.value : undefined;
 }
@@ -87,7 +81,7 @@ async function emitOutputs(run: JobRun): Promise<void> {
   const { request, state, masker, emit } = run.parts;
   const { outputs } = request.job;
   if (outputs === undefined) return;
-  const entries = await run.evaluate(run.context(state.env), (context) => evaluateMapping(outputs, context));
+  const entries = await run.evaluate(run.context(run.frame), (context) => evaluateMapping(outputs, context));
   if (!entries.ok) {
     await run.lines(null, `The outputs of the job cannot be evaluated: ${entries.message}`, "##[error]");
     state.status = statusAfter(state.status, "failure");

@@ -2,7 +2,7 @@ import type { Outcome } from "./job-event.ts";
 import type { JobStatus } from "./step-rules.ts";
 
 /** What the `steps` context tells of a step that is done. */
-interface StepRecord {
+export interface StepRecord {
   readonly outputs: ReadonlyMap<string, string>;
   readonly outcome: Outcome;
   readonly conclusion: Outcome;

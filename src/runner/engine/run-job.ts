@@ -6,6 +6,7 @@ import type { Logger } from "../../lib/logger.ts";
 import { decideJob, type JobDecision } from "../../workflow/decide-job.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
 import { needsContext } from "../../workflow/needs-context.ts";
+import type { ActionSource } from "../actions/action-source.ts";
 import { JobControl } from "./job-control.ts";
 import type { Emit, Outcome } from "./job-event.ts";
 import type { JobRequest } from "./job-request.ts";
@@ -20,6 +21,8 @@ import { jobResult, mergeStatus } from "./step-rules.ts";
 /** What the engine needs besides the job. */
 export interface EngineOptions {
   readonly executor: Executor;
+  /** Where actions come from. @default none can be fetched */
+  readonly actions?: ActionSource;
   /** Takes the job's events; secrets are replaced already. */
   readonly emit: Emit;
   readonly clock: Clock;
@@ -112,7 +115,12 @@ async function runInEnvironment(
       { signal: control.stopping },
     );
     const platform = executor.capabilities.platform;
-    const run = new JobRun({ request, environment, platform, control, state, emit, masker, clock, ids });
+    const run = new JobRun({
+      ...{ request, environment, platform, control, state, emit, masker, clock, ids },
+      actionSource: options.actions,
+      // an image brings its own Node; on the host it is the one that runs this program
+      nodePath: executor.capabilities.images ? "node" : process.execPath,
+    });
     await say(`Workspace: ${environment.paths.workspace}`);
     if (request.localSource !== undefined) await copyLocalSource(run, request.localSource);
     await say("##[endgroup]");

@@ -7,12 +7,14 @@ import { type CommandEffect, CommandInterpreter } from "./command-interpreter.ts
 import { FileCommands } from "./file-commands.ts";
 import type { JobRun } from "./job-run.ts";
 import { composeStepEnv } from "./step-env.ts";
-import type { Stage, StageEnd, StageScope } from "./step-handler.ts";
+import type { StepFrame } from "./step-frame.ts";
+import type { CompositeParts, ProcessVariables, Stage, StageEnd, StageScope } from "./step-handler.ts";
 import { type Evaluated, meaningOfExit, type StopReason } from "./step-rules.ts";
 
 /** What a stage is started with. */
 export interface StageOptions {
   readonly run: JobRun;
+  readonly frame: StepFrame;
   readonly step: Step;
   readonly stage: Stage;
   /** The step's own `env`, evaluated. */
@@ -47,7 +49,7 @@ export class ActiveStage implements StageScope {
 
   constructor(options: StageOptions) {
     this.#options = options;
-    this.#context = options.run.context(this.#visibleEnv(), this.#githubOfStep());
+    this.#context = options.run.context(options.frame, options.stepEnv, this.#githubOfStep());
     this.#commands = new CommandInterpreter({
       debug: options.run.parts.request.runner.debug,
       allowUnsecure: () => this.#visibleEnv().get("ACTIONS_ALLOW_UNSECURE_COMMANDS")?.toLowerCase() === "true",
@@ -80,7 +82,7 @@ export class ActiveStage implements StageScope {
   }
 
   get github() {
-    return this.#options.run.github;
+    return { ...this.#options.run.github, ...this.frame.github };
   }
 
   get token(): string | undefined {
@@ -96,12 +98,14 @@ export class ActiveStage implements StageScope {
     return this.#options.run.parts.request.terminal ?? false;
   }
 
+  get frame(): StepFrame {
+    return this.#options.frame;
+  }
+
   get defaults(): RunDefaults {
-    const { job, workflow } = this.#options.run.parts.request;
     const { shell, workingDirectory } = this.step;
     return {
-      ...workflow.defaults,
-      ...job.defaults,
+      ...this.frame.defaults,
       ...(shell === undefined ? {} : { shell }),
       ...(workingDirectory === undefined ? {} : { workingDirectory }),
     };
@@ -125,27 +129,45 @@ export class ActiveStage implements StageScope {
     );
   }
 
-  async env(extra: Readonly<Record<string, string>> = {}): Promise<Record<string, string>> {
-    const { run, stepEnv } = this.#options;
+  async env({ env = {}, github = {} }: ProcessVariables = {}): Promise<Record<string, string>> {
+    const { run, stepEnv, frame } = this.#options;
     const { environment, state, request, platform, ids } = run.parts;
     this.#files ??= await FileCommands.create(environment, ids.uuid(), platform);
     return composeStepEnv(
       {
         base: environment.baseEnv,
         low: request.lowEnv,
-        job: state.env,
+        job: new Map([...state.env, ...frame.env]),
         step: stepEnv,
-        stage: extra,
+        stage: env,
         path: state.path,
-        fixed: { ...run.fixedVariables(this.#githubOfStep()), ...this.#files.variables() },
+        fixed: {
+          ...run.fixedVariables({ ...frame.github, ...this.#githubOfStep(), ...github }),
+          ...this.#files.variables(),
+        },
       },
       platform,
     );
   }
 
-  async exec(spec: Omit<StepSpec, "env">, extra: Readonly<Record<string, string>> = {}): Promise<StepExit> {
-    const env = await this.env(extra);
+  async exec(spec: Omit<StepSpec, "env">, variables: ProcessVariables = {}): Promise<StepExit> {
+    const env = await this.env(variables);
     return this.environment.exec({ ...spec, env }, { signal: this.signal, output: (line) => this.#take(line) });
+  }
+
+  inside({ steps, contexts, github }: CompositeParts): StepFrame {
+    const { frame, stepEnv, signal, stopReason, limitMinutes, stage, step } = this.#options;
+    return {
+      depth: frame.depth + 1,
+      outerIndex: frame.outerIndex ?? step.index,
+      steps,
+      contexts,
+      github: { ...this.#githubOfStep(), ...github },
+      env: new Map([...frame.env, ...stepEnv]),
+      defaults: {},
+      ...(stage === "main" ? { own: { status: "success" } } : {}),
+      enclosing: { signal, reason: stopReason, limitMinutes },
+    };
   }
 
   end(exit: StepExit): StageEnd {
@@ -178,15 +200,16 @@ export class ActiveStage implements StageScope {
 
   /** Rows of `pre` and `post` stages stand outside of the steps: the protocol knows one range of rows per step. */
   get #row(): number | null {
-    return this.stage === "main" ? this.step.index : null;
+    return this.stage === "main" ? (this.frame.outerIndex ?? this.step.index) : null;
   }
 
   #githubOfStep() {
-    return { action: this.#options.step.id ?? `__run_${this.#options.step.index + 1}` };
+    const { id, uses, index } = this.#options.step;
+    return { action: id ?? (uses === undefined ? `__run_${index + 1}` : generatedId(uses)) };
   }
 
   #visibleEnv(): ReadonlyMap<string, string> {
-    return new Map([...this.#options.run.parts.state.env, ...this.#options.stepEnv]);
+    return new Map([...this.#options.run.parts.state.env, ...this.frame.env, ...this.#options.stepEnv]);
   }
 
   #take(line: string): void | Promise<void> {
@@ -233,6 +256,12 @@ export class ActiveStage implements StageScope {
     }
     this.changes.env.set(name, value);
   }
+}
+
+/** `github.action` of an action without an id: `__owner_repo`, or `__self` for one of the workspace. */
+function generatedId(uses: string): string {
+  const name = uses.replace(/^[a-z]+:\/\/(?=.*@)[^/]*\//i, "").replace(/@.*$/, "");
+  return name.startsWith(".") ? "__self" : `__${name.replaceAll(/[^A-Za-z0-9_-]+/g, "_")}`;
 }
 
 function unwrap<T>(evaluated: Evaluated<T>): T {

@@ -12,6 +12,7 @@ import type { Outcome } from "./job-event.ts";
 import type { JobRun } from "./job-run.ts";
 import { prependPaths } from "./job-state.ts";
 import { ActiveStage } from "./stage-scope.ts";
+import type { StepFrame } from "./step-frame.ts";
 import type { RunStage, Stage, StageEnd, StepHandler } from "./step-handler.ts";
 import {
   concludeStep,
@@ -22,10 +23,13 @@ import {
   survivesCancel,
 } from "./step-rules.ts";
 
-/** A step of a job with what outlives its stages. */
+/** A step with what outlives its stages. */
 export interface PlannedStep {
   readonly step: Step;
-  readonly handler: StepHandler;
+  /** Known from the set-up of the job on; for an action of the workspace, from its main stage on. */
+  handler: StepHandler | undefined;
+  /** Finds the handler of an action of the workspace. */
+  readonly load: () => Promise<StepHandler>;
   /** STATE_…, kept from `pre` to `post`. */
   readonly saved: Map<string, string>;
 }
@@ -35,65 +39,111 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const DEFAULT_STEP_MINUTES = 360;
 
 /** Runs the main stage of a step, as §3.10 of the semantics reference has it. Returns whether it was started. */
-export async function runStep(run: JobRun, planned: PlannedStep): Promise<boolean> {
+export async function runStep(run: JobRun, frame: StepFrame, planned: PlannedStep): Promise<boolean> {
   const { step } = planned;
-  const { state, emit, clock } = run.parts;
-  const env = await stepEnv(run, step);
-  const condition = env.ok ? await holds(run, step, env.value) : ({ ok: true, value: true } as const);
+  const place: Place = { run, frame, step };
+  const env = await stepEnv(place);
+  const values = env.ok ? env.value : NO_ENV;
+  const condition = env.ok ? await holds(place, values) : ({ ok: true, value: true } as const);
   const decision = decideStep(env, condition);
-  if (decision.kind === "skip" || run.parts.control.killing.aborted) {
+  const stopped = run.parts.control.killing.aborted || frame.enclosing?.signal.aborted === true;
+  if (decision.kind === "skip" || stopped) {
     const outcome = decision.kind === "skip" ? "skipped" : "cancelled";
-    await finish(run, step, outcome, outcome, new Map());
+    await finish(place, outcome, outcome, new Map());
     return false;
   }
-  await emit({ type: "step-started", step: step.index, name: await stepName(run, step), at: clock.now() });
+  await started(place);
   if (decision.kind === "fail") {
-    await run.lines(step.index, decision.message, "##[error]");
-    state.status = statusAfter(state.status, "failure");
-    await finish(run, step, "failure", "failure", new Map());
+    await run.lines(rowOf(place, "main"), decision.message, "##[error]");
+    worsen(place, "failure");
+    await finish(place, "failure", "failure", new Map());
     return false;
   }
-  const stage = await runStage(run, planned, "main", planned.handler.main, env.ok ? env.value : new Map());
-  const conclusion = await conclude(run, step, stage.outcome, env.ok ? env.value : new Map());
-  state.status = statusAfter(state.status, conclusion);
-  await finish(run, step, stage.outcome, conclusion, stage.outputs);
+  const work: RunStage = async (scope) => {
+    planned.handler ??= await planned.load();
+    return planned.handler.main(scope);
+  };
+  const stage = await runStage(place, planned, "main", work, values);
+  const conclusion = await conclude(place, stage.outcome, values);
+  worsen(place, conclusion);
+  await finish(place, stage.outcome, conclusion, stage.outputs);
   return true;
 }
 
-/** Runs the `pre` or `post` stage of a step; its failure fails the job. */
+/** Runs the `pre` or `post` stage of a step where its condition holds; its failure fails the job. Returns whether it ran. */
 export async function runOuterStage(
   run: JobRun,
+  frame: StepFrame,
   planned: PlannedStep,
   stage: "pre" | "post",
-  work: RunStage,
-): Promise<void> {
-  const { state, control } = run.parts;
-  if (control.killing.aborted) return;
-  const env = await stepEnv(run, planned.step);
-  const label = stage === "pre" ? "Pre" : "Post";
-  await run.line(null, `${label} ${await stepName(run, planned.step)}`);
-  const { outcome } = await runStage(run, planned, stage, work, env.ok ? env.value : new Map());
-  state.status = statusAfter(state.status, outcome);
+): Promise<boolean> {
+  const work = planned.handler?.[stage];
+  if (work === undefined || run.parts.control.killing.aborted) return false;
+  const place: Place = { run, frame, step: planned.step };
+  const env = await stepEnv(place);
+  const values = env.ok ? env.value : NO_ENV;
+  const condition = stage === "pre" ? planned.handler?.preIf : planned.handler?.postIf;
+  const wanted = condition === undefined ? ALWAYS : await holds(place, values, condition);
+  if (wanted.ok && !wanted.value) return false;
+  const title = `${stage === "pre" ? "Pre" : "Post"} ${await stepName(place)}`;
+  await run.line(null, title);
+  if (!wanted.ok) {
+    await run.lines(null, wanted.message, "##[error]");
+    run.parts.state.status = statusAfter(run.parts.state.status, "failure");
+    return false;
+  }
+  const { outcome } = await runStage(place, planned, stage, work, values);
+  run.parts.state.status = statusAfter(run.parts.state.status, outcome);
+  return true;
+}
+
+const ALWAYS = { ok: true, value: true } as const;
+const NO_ENV: ReadonlyMap<string, string> = new Map();
+
+/** A step among its neighbours. */
+interface Place {
+  readonly run: JobRun;
+  readonly frame: StepFrame;
+  readonly step: Step;
+}
+
+/** Rows of `pre` and `post` stages stand outside of the steps; what is inside of an action belongs to the job's step. */
+function rowOf({ frame, step }: Place, stage: Stage): number | null {
+  return stage === "main" ? (frame.outerIndex ?? step.index) : null;
+}
+
+/** The status of the frame takes a conclusion in. */
+function worsen({ run, frame }: Place, conclusion: Outcome): void {
+  const holder = frame.own ?? run.parts.state;
+  holder.status = statusAfter(holder.status, conclusion);
+}
+
+async function started(place: Place): Promise<void> {
+  const { run, frame, step } = place;
+  if (frame.depth > 0) return;
+  const { emit, clock } = run.parts;
+  await emit({ type: "step-started", step: step.index, name: await stepName(place), at: clock.now() });
 }
 
 /** Runs one stage to its end: limits it, reads its files, applies what it set. */
 async function runStage(
-  run: JobRun,
+  place: Place,
   planned: PlannedStep,
   stage: Stage,
   work: RunStage,
   env: ReadonlyMap<string, string>,
 ): Promise<{ outcome: Outcome; outputs: ReadonlyMap<string, string> }> {
-  const { step } = planned;
-  const row = stage === "main" ? step.index : null;
-  const limit = await timeoutMinutes(run, step, env);
+  const { run, frame, step } = place;
+  const row = rowOf(place, stage);
+  const limit = await timeoutMinutes(place, env);
   if (!limit.ok) {
     await run.lines(row, limit.message, "##[error]");
     return { outcome: "failure", outputs: new Map() };
   }
-  using stop = new StageStop(run, limit.value, stage === "main" ? () => holds(run, step, env) : undefined);
+  using stop = new StageStop(place, limit.value, stage === "main" ? () => holds(place, env) : undefined);
   const active = new ActiveStage({
     run,
+    frame,
     step,
     stage,
     stepEnv: env,
@@ -108,7 +158,7 @@ async function runStage(
   for (const failure of active.changes.failures) await run.lines(row, failure, "##[error]");
   apply(run, active);
   if (active.changes.summary !== "") {
-    await run.parts.emit({ type: "summary", step: step.index, markdown: active.changes.summary });
+    await run.parts.emit({ type: "summary", step: frame.outerIndex ?? step.index, markdown: active.changes.summary });
   }
   const outcome = end.outcome === "success" && active.changes.failures.length > 0 ? "failure" : end.outcome;
   return { outcome, outputs: active.changes.outputs };
@@ -148,8 +198,10 @@ class StageStop implements Disposable {
   readonly #stack = new DisposableStack();
   #reason: StopReason | undefined;
 
-  constructor(run: JobRun, limitMinutes: number, condition: (() => Promise<Evaluated<boolean>>) | undefined) {
+  constructor({ run, frame }: Place, limitMinutes: number, condition: (() => Promise<Evaluated<boolean>>) | undefined) {
     const { control, clock } = run.parts;
+    const { enclosing } = frame;
+    if (enclosing !== undefined) this.#listen(enclosing.signal, () => this.#stop(enclosing.reason() ?? "cancelled"));
     const ms = limitMinutes * 60_000;
     if (ms <= MAX_TIMER_MS) this.#stack.use(clock.timer(ms, () => this.#stop("step-timeout")));
     this.#listen(control.killing, () => this.#stop(control.reason ?? "cancelled"));
@@ -192,56 +244,58 @@ class StageStop implements Disposable {
   }
 }
 
-async function stepEnv(run: JobRun, { env }: Step): Promise<Evaluated<ReadonlyMap<string, string>>> {
-  if (env === undefined) return { ok: true, value: new Map() };
-  const context = run.context(run.parts.state.env);
-  const entries = await run.evaluate(context, (inner) => evaluateMapping(env, inner));
+async function stepEnv({ run, frame, step: { env } }: Place): Promise<Evaluated<ReadonlyMap<string, string>>> {
+  if (env === undefined) return { ok: true, value: NO_ENV };
+  const entries = await run.evaluate(run.context(frame), (context) => evaluateMapping(env, context));
   return entries.ok ? { ok: true, value: new Map(entries.value) } : entries;
 }
 
-function visible(run: JobRun, env: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  return new Map([...run.parts.state.env, ...env]);
+async function holds(
+  { run, frame, step }: Place,
+  env: ReadonlyMap<string, string>,
+  condition = step.if,
+): Promise<Evaluated<boolean>> {
+  if (condition === undefined) return { ok: true, value: (frame.own ?? run.parts.state).status === "success" };
+  return run.evaluate(run.context(frame, env), (context) => evaluateCondition(condition, context));
 }
 
-async function holds(run: JobRun, step: Step, env: ReadonlyMap<string, string>): Promise<Evaluated<boolean>> {
-  const condition = step.if;
-  if (condition === undefined) return { ok: true, value: run.parts.state.status === "success" };
-  return run.evaluate(run.context(visible(run, env)), (context) => evaluateCondition(condition, context));
-}
-
-async function timeoutMinutes(run: JobRun, step: Step, env: ReadonlyMap<string, string>): Promise<Evaluated<number>> {
+/** A step inside of an action has the limit of the job's step around it. */
+async function timeoutMinutes(place: Place, env: ReadonlyMap<string, string>): Promise<Evaluated<number>> {
+  const { run, frame, step } = place;
+  const fallback = { ok: true, value: frame.enclosing?.limitMinutes ?? DEFAULT_STEP_MINUTES } as const;
   const template = step.timeoutMinutes;
-  if (template === undefined) return { ok: true, value: DEFAULT_STEP_MINUTES };
-  const minutes = await run.evaluate(run.context(visible(run, env)), (context) => evaluateNumber(template, context));
-  return minutes.ok && minutes.value <= 0 ? { ok: true, value: DEFAULT_STEP_MINUTES } : minutes;
+  if (template === undefined) return fallback;
+  const minutes = await run.evaluate(run.context(frame, env), (context) => evaluateNumber(template, context));
+  return minutes.ok && minutes.value <= 0 ? fallback : minutes;
 }
 
 /** `continue-on-error` is read after the failure, with the step's own results not yet in the contexts. */
-async function conclude(run: JobRun, step: Step, outcome: Outcome, env: ReadonlyMap<string, string>): Promise<Outcome> {
+async function conclude(place: Place, outcome: Outcome, env: ReadonlyMap<string, string>): Promise<Outcome> {
+  const { run, frame, step } = place;
   const template = step.continueOnError;
   if (template === undefined || outcome !== "failure") return outcome;
-  const allowed = await run.evaluate(run.context(visible(run, env)), (context) => evaluateBoolean(template, context));
-  if (!allowed.ok) await run.lines(step.index, allowed.message, "##[error]");
+  const allowed = await run.evaluate(run.context(frame, env), (context) => evaluateBoolean(template, context));
+  if (!allowed.ok) await run.lines(rowOf(place, "main"), allowed.message, "##[error]");
   return concludeStep(outcome, allowed.ok && allowed.value);
 }
 
 /** The name that is shown: evaluated just before the step; a name that cannot be is shown as it stands. */
-async function stepName(run: JobRun, step: Step): Promise<string> {
+async function stepName({ run, frame, step }: Place): Promise<string> {
   const template = step.name ?? step.run;
   if (template === undefined) return `Run ${step.uses ?? ""}`;
-  const text = await run.evaluate(run.context(run.parts.state.env), (context) => evaluateText(template, context));
+  const text = await run.evaluate(run.context(frame), (context) => evaluateText(template, context));
   const first = (text.ok ? text.value : "").trim().split(/\r?\n/, 1)[0] ?? "";
   if (step.name !== undefined && first !== "") return first;
   return first === "" ? `Step ${step.index + 1}` : `Run ${first}`;
 }
 
 async function finish(
-  run: JobRun,
-  step: Step,
+  { run, frame, step }: Place,
   outcome: Outcome,
   conclusion: Outcome,
   outputs: ReadonlyMap<string, string>,
 ): Promise<void> {
-  if (step.id !== undefined) run.parts.state.steps.set(step.id, { outputs, outcome, conclusion });
+  if (step.id !== undefined) frame.steps.set(step.id, { outputs, outcome, conclusion });
+  if (frame.depth > 0) return;
   await run.parts.emit({ type: "step-finished", step: step.index, outcome, conclusion, at: run.parts.clock.now() });
 }
