@@ -4,6 +4,7 @@ import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Clock } from "../lib/clock.ts";
 import { RPC_PREFIX } from "../protocol/headers.ts";
+import type { DirectUnary } from "./connect/direct-unary.ts";
 import { remoteAddressKey } from "./connect/remote-address.ts";
 import { createHttpListener, type HttpListener } from "./http-listener.ts";
 
@@ -56,11 +57,28 @@ export function createHttpApp(options: {
   };
 }
 
-/** Mounts the runner protocol under `/api/actions` and at the root, where plain gRPC clients look for it. */
+/**
+ * Mounts the runner protocol under `/api/actions` and at the root, where plain gRPC clients look for it.
+ * @param direct methods by path that are served without Connect's handler where they accept the request
+ */
 export async function mountRunnerProtocol(
   app: FastifyInstance,
   routes: (router: ConnectRouter) => void,
+  direct: ReadonlyMap<string, DirectUnary>,
 ): Promise<void> {
   const contextValues = (request: FastifyRequest) => createContextValues().set(remoteAddressKey, request.ip);
-  for (const prefix of [RPC_PREFIX, ""]) await app.register(fastifyConnectPlugin, { routes, contextValues, prefix });
+  for (const prefix of [RPC_PREFIX, ""]) {
+    await app.register((scope, _options, done) => {
+      scope.addHook("onRequest", (request, reply, next) => {
+        const method = direct.get(request.url.slice(prefix.length));
+        if (request.method !== "POST" || method?.accepts(request.headers) !== true) {
+          next();
+          return;
+        }
+        reply.hijack();
+        void method.serve(request.raw, reply.raw, request.ip);
+      });
+      scope.register(fastifyConnectPlugin, { routes, contextValues, prefix }).then(() => done(), done);
+    });
+  }
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { Clock } from "../lib/clock.ts";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
+import { directRunnerCalls } from "./connect/direct-calls.ts";
 import { runnerRoutes } from "./connect/routes.ts";
 import { createHttpApp, type HttpApp, mountRunnerProtocol } from "./http-app.ts";
 import { apiRoutes } from "./rest/api-routes.ts";
@@ -36,6 +37,7 @@ export async function openHttpSide(deps: HttpSideDeps): Promise<HttpSide> {
   const basePath = options.publicUrl === null ? "" : new URL(options.publicUrl).pathname.replace(/\/$/, "");
   const make = () => createHttpApp({ trustedProxies: options.trustedProxies, basePath, clock });
   const routes = runnerRoutes({ services: protocol, log });
+  const direct = directRunnerCalls({ services: protocol, log });
   const main = make();
   const apps: HttpApp[] = [main];
   const close = async (graceMs: number) => {
@@ -43,7 +45,7 @@ export async function openHttpSide(deps: HttpSideDeps): Promise<HttpSide> {
   };
   try {
     await mount(main, (scope) => healthRoutes(scope, rest));
-    await mountRunnerProtocol(main.app, routes);
+    await mountRunnerProtocol(main.app, routes, direct);
     await mount(main, (scope) => apiRoutes(scope, rest), "/api/v1");
     await mount(main, (scope) => gitRoutes(scope, rest));
     const address = await listen(main, options.listen);
@@ -52,7 +54,7 @@ export async function openHttpSide(deps: HttpSideDeps): Promise<HttpSide> {
       const second = make();
       apps.push(second);
       await mount(second, (scope) => healthRoutes(scope, rest));
-      await mountRunnerProtocol(second.app, routes);
+      await mountRunnerProtocol(second.app, routes, direct);
       runnersAddress = await listen(second, options.listenRunners);
     }
     return { address, runnersAddress, close };

@@ -1,10 +1,11 @@
-import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import { createContextKey } from "@connectrpc/connect";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { RUNNER_TOKEN_HEADER, RUNNER_UUID_HEADER } from "../../protocol/headers.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Presence } from "../services/presence.ts";
 import { type RunnerIdentity, unregisteredRunner } from "../services/runner-identity.ts";
+import type { CallContext } from "./call-context.ts";
 import { toConnectError } from "./errors.ts";
 import { remoteAddressKey } from "./remote-address.ts";
 
@@ -17,7 +18,7 @@ const runnerKey = createContextKey<Runner | undefined>(undefined, { description:
 export function runnerGate(
   deps: { readonly identity: RunnerIdentity; readonly presence: Presence; readonly log: Logger },
   reports: boolean,
-): (context: HandlerContext) => Promise<void> {
+): (context: CallContext) => Promise<void> {
   return async (context) => {
     try {
       const { requestHeader: headers, values } = context;
@@ -34,7 +35,7 @@ export function runnerGate(
 }
 
 /** The runner that makes the call. @throws AppError internal when the call has no gate */
-export function callingRunner(context: HandlerContext): Runner {
+export function callingRunner(context: CallContext): Runner {
   const runner = context.values.get(runnerKey);
   if (runner === undefined) throw new AppError("internal", `${context.method.name} has no gate in front of it`);
   return runner;

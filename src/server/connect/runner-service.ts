@@ -18,6 +18,7 @@ import { checkedRequestKey } from "../services/assign-task.ts";
 import type { ProtocolServices } from "../services/protocol-services.ts";
 import type { ReportedStep } from "../services/update-task.ts";
 import { callingRunner } from "./auth.ts";
+import type { CallContext } from "./call-context.ts";
 import { remoteAddressKey } from "./remote-address.ts";
 import { fromResult, toResult } from "./results.ts";
 import { runnerMessage } from "./runner-message.ts";
@@ -55,7 +56,7 @@ export class RunnerCalls {
   }
 
   /** Gives the next task, waiting for one until shortly before the caller's deadline. */
-  async fetchTask(context: HandlerContext): Promise<MessageInitShape<typeof FetchTaskResponseSchema>> {
+  async fetchTask(context: CallContext): Promise<MessageInitShape<typeof FetchTaskResponseSchema>> {
     const runner = callingRunner(context);
     const { signal } = context;
     const { payload, tasksVersion } = await this.#services.assignTask.fetch(runner, {
@@ -76,7 +77,7 @@ export class RunnerCalls {
   /** Takes a report on a task. */
   async updateTask(
     request: UpdateTaskRequest,
-    context: HandlerContext,
+    context: CallContext,
   ): Promise<MessageInitShape<typeof UpdateTaskResponseSchema>> {
     const { state, outputs } = request;
     if (state === undefined) throw new AppError("invalid", "the request has no state; send the state of the task");
@@ -92,7 +93,7 @@ export class RunnerCalls {
   /** Takes log rows. */
   async updateLog(
     request: UpdateLogRequest,
-    context: HandlerContext,
+    context: CallContext,
   ): Promise<MessageInitShape<typeof UpdateLogResponseSchema>> {
     const ackIndex = await this.#services.appendLog.append(callingRunner(context).id, {
       taskId: toCount(request.taskId, "task_id"),
