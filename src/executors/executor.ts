@@ -1,12 +1,54 @@
 import type { AppError } from "../lib/errors.ts";
 
+/** Name and secret for a registry. */
+export interface ImageCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A container that a job asks for. */
+export interface ContainerSpec {
+  readonly image: string;
+  readonly credentials?: ImageCredentials;
+  readonly env?: Readonly<Record<string, string>>;
+  /** `[ip:][host:]container[/protocol]`. */
+  readonly ports?: readonly string[];
+  /** `target`, `source:target` or `source:target:mode`. */
+  readonly volumes?: readonly string[];
+  /** Flags of `docker create`, as one writes them for a shell. */
+  readonly options?: string;
+}
+
+/** A container beside the job. */
+export interface ServiceSpec extends ContainerSpec {
+  /** The key in the workflow; the other containers of the job reach it by this name. */
+  readonly name: string;
+  readonly entrypoint?: string;
+  readonly command?: string;
+}
+
+/** A container of a job as the `job` context shows it. */
+export interface ContainerFacts {
+  readonly id: string;
+  readonly network: string;
+  /** Ports of the machine by ports of the container. */
+  readonly ports: Readonly<Record<string, string>>;
+}
+
 /** What a job needs of the place where it runs. */
 export interface JobSpec {
   /** Unique among the jobs of this runner process; used in paths, container names and labels. */
   readonly id: string;
   /** `owner/name`; decides the workspace's path, as GitHub's runner and Gitea's do. */
   readonly repository: string;
+  /** The container its steps run in. @default the executor's own choice */
+  readonly container?: ContainerSpec;
+  /** @default none */
+  readonly services?: readonly ServiceSpec[];
 }
+
+/** Takes what an executor has to tell the job's log while it prepares and cleans up. */
+export type JobLog = (line: string) => void | Promise<void>;
 
 /** Paths as the job sees them (inside a container they differ from the host's). */
 export interface JobPaths {
@@ -56,7 +98,7 @@ export interface Executor {
   readonly name: string;
   readonly capabilities: { readonly services: boolean; readonly images: boolean; readonly platform: NodeJS.Platform };
   /** Makes a fresh environment for one job. On failure or abort it leaves nothing behind. */
-  prepare(job: JobSpec, options: { signal: AbortSignal }): Promise<JobEnvironment>;
+  prepare(job: JobSpec, options: { signal: AbortSignal; log?: JobLog }): Promise<JobEnvironment>;
 }
 
 /**
@@ -66,6 +108,13 @@ export interface Executor {
  */
 export interface JobEnvironment extends AsyncDisposable {
   readonly paths: JobPaths;
+  /** The job's containers; absent where there are none. */
+  readonly containers?: {
+    readonly container?: ContainerFacts;
+    readonly services: Readonly<Record<string, ContainerFacts>>;
+  };
+  /** The workspace's folder on this machine, where the runner may read files that it does not trust. @default paths.workspace */
+  readonly hostWorkspace?: string;
   /** Variables the environment itself adds below everything else (the allowed part of the host's, the image's). */
   readonly baseEnv: Readonly<Record<string, string>>;
   /**

@@ -19,19 +19,21 @@ const CLAIMS = ".claims";
  *     <root>/.claims/<job>             the uuid of the runner that made the job's folder; written first, removed last
  *     <root>/<job>/<repo>/<repo>       the workspace; doubled as on GitHub, where its parent is RUNNER_WORKSPACE
  *     <root>/<job>/_temp               RUNNER_TEMP
- *     <root>/<job>/_home               HOME, only where jobs run as another user
+ *     <root>/<job>/_home               HOME, only where jobs run as another user or in a container
  */
 export class JobFolders {
   readonly #root: string;
   readonly #owner: string;
   readonly #toolCache: string;
   readonly #user: User | undefined;
+  readonly #home: boolean;
 
-  constructor(options: { root: string; owner: string; toolCache: string; user?: User | undefined }) {
+  constructor(options: { root: string; owner: string; toolCache: string; user?: User | undefined; home?: boolean }) {
     this.#root = options.root;
     this.#owner = options.owner;
     this.#toolCache = options.toolCache;
     this.#user = options.user;
+    this.#home = options.home ?? options.user !== undefined;
   }
 
   /** Everything of one job. */
@@ -50,7 +52,7 @@ export class JobFolders {
       workspace: join(root, name, name),
       temp: join(root, "_temp"),
       toolCache: this.#toolCache,
-      ...(this.#user === undefined ? {} : { home: join(root, "_home") }),
+      ...(this.#home ? { home: join(root, "_home") } : {}),
     };
     await this.#claim(job.id);
     try {

@@ -1,0 +1,30 @@
+/** What differs between the engines that speak Docker's interface. */
+export interface EngineFlavour {
+  readonly name: "docker" | "podman";
+  /** What it is called in messages, and how one starts it. */
+  readonly remedy: string;
+  /** First output of an exec whose program could not be started; it then ends with code 126 or 127. */
+  readonly startFailure: RegExp;
+  /** The engine runs health checks by itself. Podman leaves them to timers of systemd, which may not be there. */
+  readonly checksHealth: boolean;
+  /** Containers of a network find each other by their aliases. Podman needs a plugin for that which may not be there. */
+  readonly resolvesAliases: boolean;
+}
+
+/** The table of differences; found with Docker 20.10 and Podman 4.3. */
+export const FLAVOURS: Readonly<Record<EngineFlavour["name"], EngineFlavour>> = {
+  docker: {
+    name: "docker",
+    remedy: "start Docker, or say in container.docker_host where it listens",
+    startFailure: /^OCI runtime exec failed: /,
+    checksHealth: true,
+    resolvesAliases: true,
+  },
+  podman: {
+    name: "podman",
+    remedy: "install Podman, or start 'podman system service' and say in container.docker_host where it listens",
+    startFailure: /^Error: (?:runc|crun|\S*conmon\S*|OCI|executable|exec failed)[: ]/,
+    checksHealth: false,
+    resolvesAliases: false,
+  },
+};

@@ -1,0 +1,219 @@
+import type Docker from "dockerode";
+import { AppError, errorText } from "../../lib/errors.ts";
+import { engineError, statusOf } from "./engine-error.ts";
+import type { EngineFlavour } from "./engine-flavour.ts";
+
+/** What a process in a container is started with. */
+export interface EngineExecSpec {
+  readonly argv: readonly string[];
+  /** @default the container's */
+  readonly cwd?: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly pty: boolean;
+}
+
+/** Name and secret for a registry. */
+export interface RegistryCredentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** What the engine holds under one label. */
+export interface Labelled {
+  readonly containers: readonly {
+    readonly id: string;
+    readonly image: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }[];
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+}
+
+/** Thin client of one container engine over its unix socket. Every method throws an AppError that names what failed. */
+export class Engine {
+  readonly flavour: EngineFlavour;
+  readonly #docker: Docker;
+
+  private constructor(flavour: EngineFlavour, docker: Docker) {
+    this.flavour = flavour;
+    this.#docker = docker;
+  }
+
+  /** @throws AppError unavailable when nothing answers at the socket */
+  static async connect(flavour: EngineFlavour, socketPath: string): Promise<Engine> {
+    // dockerode is large, and a runner that only works on the host never needs it
+    const { default: Client } = await import("dockerode");
+    // named, so that DOCKER_HOST of this process does not win over the socket
+    const elsewhere = { host: undefined, port: undefined, protocol: "http", headers: {} } as Docker.DockerOptions;
+    const engine = new Engine(flavour, new Client({ ...elsewhere, socketPath }));
+    await engine.#ask(`answer at ${socketPath}`, () => engine.#docker.ping());
+    return engine;
+  }
+
+  /** Version of the engine and of its interface. */
+  async version(): Promise<{ engine: string; api: string }> {
+    const { Version, ApiVersion } = await this.#ask("tell its version", () => this.#docker.version());
+    return { engine: Version, api: ApiVersion };
+  }
+
+  /** The image's configuration, or undefined when it is not on this machine. */
+  async image(name: string): Promise<Docker.ImageInspectInfo | undefined> {
+    return await this.#find(`look at the image ${name}`, () => this.#docker.getImage(name).inspect());
+  }
+
+  /** Fetches an image. `progress` gets a line when a layer changes its state. */
+  async pull(
+    name: string,
+    options: {
+      readonly credentials?: RegistryCredentials | undefined;
+      readonly registry: string;
+      readonly platform?: string | undefined;
+      readonly signal: AbortSignal;
+      progress(line: string): void;
+    },
+  ): Promise<void> {
+    const { credentials, registry, platform, signal } = options;
+    const action = `pull the image ${name}`;
+    await this.#ask(action, async () => {
+      const stream = await this.#docker.pull(name, {
+        ...(platform === undefined ? {} : { platform }),
+        abortSignal: signal,
+        ...(credentials === undefined ? {} : { authconfig: { ...credentials, serveraddress: registry } }),
+      });
+      const stop = () => (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
+      signal.addEventListener("abort", stop, { once: true });
+      try {
+        await this.#followPull(stream, options.progress);
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+    });
+  }
+
+  /** @returns the network's id */
+  async createNetwork(name: string, labels: Readonly<Record<string, string>>, ipv6 = false): Promise<string> {
+    const network = await this.#ask(`make the network ${name}`, () =>
+      this.#docker.createNetwork({ Name: name, Labels: { ...labels }, ...(ipv6 ? { EnableIPv6: true } : {}) }),
+    );
+    return network.id;
+  }
+
+  /** Gone already is fine. */
+  async removeNetwork(id: string): Promise<void> {
+    await this.#find(`remove the network ${id}`, () => this.#docker.getNetwork(id).remove());
+  }
+
+  /** @returns the container's id */
+  async createContainer(options: Docker.ContainerCreateOptions): Promise<string> {
+    const container = await this.#ask(`make a container of ${options.Image ?? "no image"}`, () =>
+      this.#docker.createContainer(options),
+    );
+    return container.id;
+  }
+
+  async startContainer(id: string): Promise<void> {
+    await this.#ask(`start the container ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).start());
+  }
+
+  /** What became of a container, or undefined when it is gone. */
+  async inspectContainer(id: string): Promise<Docker.ContainerInspectInfo | undefined> {
+    return await this.#find(`look at the container ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).inspect());
+  }
+
+  /** Waits for the end of a container and returns its exit code. */
+  async waitContainer(id: string): Promise<number> {
+    const action = `wait for the container ${id.slice(0, 12)}`;
+    return (await this.#ask(action, () => this.#docker.getContainer(id).wait())).StatusCode;
+  }
+
+  /** Ends all processes of a container; one that does not run is left as it is. */
+  async killContainer(id: string): Promise<void> {
+    await this.#find(`kill the container ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).kill(), [404, 409]);
+  }
+
+  /** Removes a container, running or not, with its anonymous volumes. Gone already, or going, is fine. */
+  async removeContainer(id: string): Promise<void> {
+    const action = `remove the container ${id.slice(0, 12)}`;
+    await this.#find(action, () => this.#docker.getContainer(id).remove({ force: true, v: true }), [404, 409]);
+  }
+
+  /** The end of a container's output, both streams as they came, frames and all. */
+  async logs(id: string, lines: number): Promise<Buffer> {
+    const options = { follow: false, stdout: true, stderr: true, tail: lines } as const;
+    return await this.#ask(`show the logs of ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).logs(options));
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await this.#find(`remove the volume ${name}`, () => this.#docker.getVolume(name).remove({ force: true }));
+  }
+
+  /** Everything that carries a label. @param label `name=value` */
+  async labelled(label: string): Promise<Labelled> {
+    const filters = { label: [label] };
+    const [containers, networks, volumes] = await this.#ask(`list what carries ${label}`, () =>
+      Promise.all([
+        this.#docker.listContainers({ all: true, filters }),
+        this.#docker.listNetworks({ filters }),
+        this.#docker.listVolumes({ filters }),
+      ]),
+    );
+    return {
+      containers: containers.map(({ Id, ImageID, Labels }) => ({ id: Id, image: ImageID, labels: Labels ?? {} })),
+      networks: networks.map(({ Id }) => Id),
+      volumes: (volumes.Volumes ?? []).map(({ Name }) => Name),
+    };
+  }
+
+  /** Makes an exec ready in a running container. @throws AppError conflict when the container does not run */
+  async createExec(container: string, { argv, cwd, env, pty }: EngineExecSpec): Promise<Docker.Exec> {
+    return await this.#ask(`start ${argv[0] ?? "nothing"} in the container ${container.slice(0, 12)}`, () =>
+      this.#docker.getContainer(container).exec({
+        Cmd: [...argv],
+        Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+        AttachStdout: true,
+        AttachStderr: true,
+        Tty: pty,
+        ...(cwd === undefined ? {} : { WorkingDir: cwd }),
+      }),
+    );
+  }
+
+  /** dockerode's own followProgress fails with the first error's text; `errorDetail` says no more. */
+  #followPull(stream: NodeJS.ReadableStream, progress: (line: string) => void): Promise<void> {
+    const seen = new Set<string>();
+    return new Promise((resolve, reject) => {
+      this.#docker.modem.followProgress(
+        stream,
+        (error) => (error === null ? resolve() : reject(error)),
+        ({ id, status }: { id?: string; status?: string }) => {
+          const line = id === undefined ? (status ?? "") : `${id}: ${status ?? ""}`;
+          if (line === "" || seen.has(line)) return;
+          seen.add(line);
+          progress(line);
+        },
+      );
+    });
+  }
+
+  async #ask<T>(action: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw engineError(this.flavour, action, error);
+    }
+  }
+
+  async #find<T>(action: string, call: () => Promise<T>, missing: readonly number[] = [404]): Promise<T | undefined> {
+    try {
+      return await this.#ask(action, call);
+    } catch (error) {
+      if (missing.includes(statusOf(error) ?? 0)) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** Whether the engine refused since something it has to run beside the program is not installed (catatonit, for Init). */
+export function lacksInit(error: unknown): boolean {
+  return error instanceof AppError && /catatonit|init binary|docker-init/i.test(errorText(error));
+}

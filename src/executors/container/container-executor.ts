@@ -1,0 +1,288 @@
+import { chmod, mkdir, realpath } from "node:fs/promises";
+import type Docker from "dockerode";
+import type { Engine } from "../../drivers/docker/engine.ts";
+import { type PullPolicy, pullImage } from "../../drivers/docker/pull-image.ts";
+import type { KillGrace } from "../../drivers/process/kill-tree.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
+import { Mutex } from "../../lib/mutex.ts";
+import type { ContainerSpec, Executor, JobEnvironment, JobLog, JobPaths, JobSpec } from "../executor.ts";
+import { JobFolders } from "../host/job-folders.ts";
+import {
+  type ContainerPlan,
+  type ContainerRules,
+  type FolderMount,
+  planContainer,
+  withProgram,
+} from "./build-container.ts";
+import { ContainerJob } from "./container-job.ts";
+import { containerLabels, JOB_LABEL, ownerFilter } from "./container-labels.ts";
+import { emptyFolder } from "./empty-folder.ts";
+import { MountedFiles } from "./mounted-files.ts";
+import { containerFacts, type JobNetwork, startContainer } from "./running-container.ts";
+import { startServices } from "./services.ts";
+
+/** Settings of an executor that runs jobs in containers. */
+export interface ContainerExecutorOptions {
+  readonly name: "docker" | "podman";
+  /** Reaches the engine; called until it succeeds once. @throws AppError unavailable, saying what to do */
+  connect(): Promise<Engine>;
+  /** Folder for the jobs' folders, on the engine's machine; made when missing. No other executor may use it. */
+  readonly workRoot: string;
+  /** RUNNER_TOOL_CACHE, kept between jobs; made when missing. */
+  readonly toolCache: string;
+  /** The runner's uuid: what it finds with this mark after a crash is its own. Two runners that run at once have two. */
+  readonly owner: string;
+  readonly rules: ContainerRules;
+  /** @default missing */
+  readonly pull?: PullPolicy | undefined;
+  /** Network of all containers instead of one per job, such as `none`, `host` or a name. @default one per job */
+  readonly network?: string | undefined;
+  readonly ipv6?: boolean | undefined;
+  /** Socket of the engine that jobs get at /var/run/docker.sock. @default none */
+  readonly mountSocket?: string | undefined;
+  /** More folders for every job's container. @default none */
+  readonly mounts?: readonly FolderMount[] | undefined;
+  /** Longest wait for a service. @default 5 minutes */
+  readonly serviceReadyMs?: number | undefined;
+  /** @default 7.5 s and 2.5 s */
+  readonly grace?: KillGrace | undefined;
+  /** @default 5 s */
+  readonly drainMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+  /** Told what could not be cleaned up. */
+  warn(problem: AppError): void;
+}
+
+/** Where a job's folders are in its container; GitHub's runner has them there. */
+const INSIDE = { work: "/__w", toolCache: "/__t", home: "/github/home" };
+const SERVICE_READY_MS = 5 * 60_000;
+
+/** Runs each job in a container of its own, with a network for it and its services. */
+export class ContainerExecutor implements Executor {
+  readonly capabilities = { services: true, images: true, platform: "linux" } as const;
+  readonly #options: ContainerExecutorOptions;
+  readonly #live = new Set<string>();
+  readonly #opening = new Mutex();
+  #engine: Engine | undefined;
+
+  constructor(options: ContainerExecutorOptions) {
+    this.#options = options;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /**
+   * Reaches the engine and cleans what an earlier run of the same runner left; the first job does it too.
+   * @throws AppError unavailable when the engine does not answer, or the folders cannot be made
+   */
+  open(): Promise<Engine> {
+    return this.#opening.run(async () => {
+      if (this.#engine !== undefined) return this.#engine;
+      const engine = await this.#options.connect();
+      for (const folder of [this.#options.workRoot, this.#options.toolCache]) await makeFolder(folder);
+      await this.#cleanOrphans(engine);
+      this.#engine = engine;
+      return engine;
+    });
+  }
+
+  async prepare(
+    job: JobSpec,
+    { signal, log = () => undefined }: { signal: AbortSignal; log?: JobLog },
+  ): Promise<JobEnvironment> {
+    const { owner, rules, clock = systemClock, grace, drainMs, warn } = this.#options;
+    checkNotCancelled(job, signal);
+    if (job.container === undefined) throw noImage(job);
+    const plan = planContainer(job.container, rules, "the job's container");
+    const services = planServices(job, rules);
+    const engine = await this.open();
+    await using stack = new AsyncDisposableStack();
+    const { paths, hostPaths, mounts } = await this.#createFolders(job, engine, stack);
+    const labels = containerLabels(owner, job.id);
+    const prefix = `act-runner-${job.id}-${owner.slice(0, 8)}`;
+    const image = await this.#pull(engine, job.container, plan, { signal, log });
+    for (const service of services) {
+      service.image = await this.#pull(engine, service.spec, service.plan, { signal, log });
+    }
+    checkNotCancelled(job, signal);
+    const network = await this.#network(engine, prefix, labels, stack);
+    const readyMs = this.#options.serviceReadyMs ?? SERVICE_READY_MS;
+    const shared = { engine, labels, network, prefix, readyMs, clock, signal, log };
+    const undo = (work: () => Promise<void>) => this.#undo(stack, work);
+    const running = await startServices(services, { ...shared, undo });
+    checkNotCancelled(job, signal);
+    await log(`Starting the job's container (${image})`);
+    const container = await startContainer(plan, {
+      ...{ engine, name: prefix, image, labels, network, aliases: ["job"], hosts: running.hosts },
+      ...this.#jobSettings(paths, mounts),
+    });
+    this.#undo(stack, () => engine.removeContainer(container));
+    const { facts, env, user } = await containerFacts(engine, container);
+    await openFolders(user, hostPaths);
+    checkNotCancelled(job, signal);
+    const remains = stack.move();
+    return new ContainerJob({
+      ...{ id: job.id, owner, engine, container, paths, grace, drainMs, clock, warn },
+      hostWorkspace: hostPaths.workspace,
+      files: new MountedFiles(mounts.filter(({ readOnly }) => readOnly !== true)),
+      baseEnv: { ...env, HOME: INSIDE.home },
+      containers: { container: facts, services: running.facts },
+      remove: () => remains.disposeAsync(),
+    });
+  }
+
+  /** Containers, networks and folders of jobs that this runner did not bring to an end, since it crashed or was killed. */
+  async #cleanOrphans(engine: Engine): Promise<void> {
+    const { owner, warn } = this.#options;
+    const left = await engine.labelled(ownerFilter(owner));
+    const images = new Map<string, string>();
+    for (const { id, image, labels } of left.containers) {
+      images.set(labels[JOB_LABEL] ?? "", image);
+      await engine.removeContainer(id);
+    }
+    for (const id of left.networks) await engine.removeNetwork(id);
+    for (const name of left.volumes) await engine.removeVolume(name);
+    const folders = this.#folders();
+    for (const job of await folders.claimed()) {
+      if (this.#live.has(job)) continue;
+      try {
+        await this.#removeFolders(engine, job, images.get(job));
+      } catch (error) {
+        const where = folders.jobRoot(job);
+        warn(new AppError("unavailable", `${where} is left of an earlier job and could not be removed`, error));
+      }
+    }
+  }
+
+  async #createFolders(job: JobSpec, engine: Engine, stack: AsyncDisposableStack) {
+    if (this.#live.has(job.id)) {
+      throw new AppError("conflict", `job ${job.id} is running already; a job id may be used once`);
+    }
+    this.#live.add(job.id);
+    stack.defer(() => void this.#live.delete(job.id));
+    const folders = this.#folders();
+    const root = folders.jobRoot(job.id);
+    const hostPaths = await folders.create(job);
+    const image = job.container?.image;
+    this.#undo(stack, () => this.#removeFolders(engine, job.id, image));
+    const inside = (path: string) => INSIDE.work + path.slice(root.length);
+    const paths: JobPaths = {
+      workspace: inside(hostPaths.workspace),
+      temp: inside(hostPaths.temp),
+      toolCache: INSIDE.toolCache,
+      home: INSIDE.home,
+    };
+    const mounts: FolderMount[] = [
+      { source: root, target: INSIDE.work },
+      { source: await realpath(this.#options.toolCache), target: INSIDE.toolCache },
+      { source: hostPaths.home ?? root, target: INSIDE.home },
+      ...(this.#options.mounts ?? []),
+    ];
+    return { paths, hostPaths, mounts };
+  }
+
+  async #pull(
+    engine: Engine,
+    { image, credentials }: ContainerSpec,
+    { pull, platform }: ContainerPlan,
+    { signal, log }: { signal: AbortSignal; log: JobLog },
+  ): Promise<string> {
+    const { pull: policy = "missing", clock = systemClock } = this.#options;
+    // progress is not worth holding up the pull for
+    const tell = (line: string) => void Promise.resolve(log(line)).catch(() => undefined);
+    return await pullImage(engine, image, { policy: pull ?? policy, credentials, platform, clock, signal, log: tell });
+  }
+
+  async #network(
+    engine: Engine,
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    stack: AsyncDisposableStack,
+  ): Promise<JobNetwork> {
+    const { network = "", ipv6 } = this.#options;
+    if (network !== "") return { name: network, own: false };
+    const id = await engine.createNetwork(name, labels, ipv6);
+    this.#undo(stack, () => engine.removeNetwork(id));
+    return { name, own: true };
+  }
+
+  #jobSettings(paths: JobPaths, mounts: readonly FolderMount[]) {
+    const { mountSocket } = this.#options;
+    const create: Docker.ContainerCreateOptions = {
+      Entrypoint: ["tail"],
+      Cmd: ["-f", "/dev/null"],
+      WorkingDir: paths.workspace,
+      Env: ["GITHUB_ACTIONS=true", "CI=true", `HOME=${INSIDE.home}`],
+    };
+    return {
+      create,
+      mounts: mounts.map(({ source, target, readOnly = false }): Docker.MountSettings => {
+        return { Type: "bind", Source: source, Target: target, ReadOnly: readOnly };
+      }),
+      binds: mountSocket === undefined ? [] : [`${mountSocket}:/var/run/docker.sock`],
+    };
+  }
+
+  /** What cannot be undone is told, and does not keep the rest from being undone; the next start tries again. */
+  #undo(stack: AsyncDisposableStack, work: () => Promise<void>): void {
+    stack.defer(async () => {
+      try {
+        await work();
+      } catch (error) {
+        this.#options.warn(error instanceof AppError ? error : new AppError("unavailable", String(error), error));
+      }
+    });
+  }
+
+  /** A runner that is not root cannot remove what a job's root left, but a container can. */
+  async #removeFolders(engine: Engine, job: string, image: string | undefined): Promise<void> {
+    const folders = this.#folders();
+    try {
+      await folders.remove(job);
+    } catch (error) {
+      if (image === undefined) throw error;
+      await emptyFolder(engine, image, folders.jobRoot(job), containerLabels(this.#options.owner, job));
+      await folders.remove(job);
+    }
+  }
+
+  #folders(): JobFolders {
+    const { workRoot, owner, toolCache } = this.#options;
+    return new JobFolders({ root: workRoot, owner, toolCache, home: true });
+  }
+}
+
+function planServices(job: JobSpec, rules: ContainerRules) {
+  return (job.services ?? []).map((spec) => {
+    const plan = withProgram(planContainer(spec, rules, `the service ${spec.name}`), spec);
+    return { name: spec.name, spec, plan, image: spec.image };
+  });
+}
+
+/** Where an image has its own user, the job's folders have to be open to it. */
+async function openFolders(user: string, { workspace, temp, home }: JobPaths): Promise<void> {
+  if (user === "" || user === "0" || user === "root" || /^(0|root):/.test(user)) return;
+  for (const folder of [workspace, temp, home]) if (folder !== undefined) await chmod(folder, 0o777);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new AppError("unavailable", `the folder ${path} cannot be made; check the disk and its owner`, error);
+  }
+}
+
+function noImage({ id }: JobSpec): AppError {
+  return new AppError(
+    "invalid",
+    `job ${id} has no image to run in: give it a 'container', or register the label as 'name:docker://image'`,
+  );
+}
+
+function checkNotCancelled(job: JobSpec, signal: AbortSignal): void {
+  if (signal.aborted) throw new AppError("cancelled", `job ${job.id} was cancelled while its containers were made`);
+}
