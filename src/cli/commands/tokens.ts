@@ -6,6 +6,7 @@ import type { RestClient } from "../rest-client.ts";
 import { visibleActions } from "../run-lookup.ts";
 import { wholeNumber } from "../settings.ts";
 import { formatTable } from "../table.ts";
+import { UsageError } from "../usage-error.ts";
 
 interface RestToken {
   readonly id: number;
@@ -17,6 +18,9 @@ interface RestToken {
 }
 
 type AccountOptions = ClientOptions & { readonly account?: string };
+
+type RegistrationOptions = ClientOptions &
+  ScopeOptions & { reset?: boolean; expires?: string; uses?: number; cidr?: string[] };
 
 /** `tokens registration | list | create | delete`. */
 export function defineTokens(context: CliContext): Command {
@@ -32,13 +36,24 @@ export function defineTokens(context: CliContext): Command {
 function registrationCommand(context: CliContext): Command {
   const command = new Command("registration")
     .description("print the registration token of a scope (default: the widest that the API token reaches)")
-    .option("--reset", "make a new one; older ones of the scope stop working");
+    .option("--reset", "make a new one; older ones of the scope stop working")
+    .addOption(
+      new Option("--expires <date>", "make an extra one that ends then, such as 2027-01-01").argParser(parseDate),
+    )
+    .addOption(new Option("--uses <count>", "make an extra one for so many runners").argParser(wholeNumber(1)))
+    .option("--cidr <network...>", "make an extra one that works from these networks only, such as 10.0.0.0/8");
   addClientOptions(addScopeOptions(command, { global: true }));
-  return command.action(async (options: ClientOptions & ScopeOptions & { reset?: boolean }) => {
+  return command.action(async (options: RegistrationOptions) => {
+    const { reset, expires, uses, cidr: cidrs } = options;
+    const limited = expires !== undefined || uses !== undefined || cidrs !== undefined;
+    if (limited && reset) throw new UsageError("--reset goes without --expires, --uses and --cidr");
     const client = await openClient(context, options);
     const scope = scopePath(options) ?? (await visibleActions(client));
-    const path = `${scope}/runners/registration-token${options.reset ? "/reset" : ""}`;
-    const answer = await client.request<{ token: string }>("POST", path);
+    const answer = limited
+      ? await client.request<{ token: string }>("POST", `${scope}/runners/registration-tokens`, {
+          body: { expires_at: expires, uses, cidrs },
+        })
+      : await client.request<{ token: string }>("POST", `${scope}/runners/registration-token${reset ? "/reset" : ""}`);
     if (options.json) printJson(context.stdout, answer);
     else context.stdout.write(`${answer.token}\n`);
   });

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { accountRoutes } from "./account-routes.ts";
 import { authenticateHook } from "./authenticate.ts";
 import { logRoutes } from "./log-routes.ts";
+import { registrationTokenRoutes } from "./registration-token-routes.ts";
 import { repositoryRoutes } from "./repository-routes.ts";
 import type { RestDeps } from "./rest-deps.ts";
 import { errorHandler, sendRefusal } from "./rest-error.ts";
@@ -74,6 +75,7 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     tokenRoutes,
     repositoryRoutes,
     runnerRoutes,
+    registrationTokenRoutes,
     runListRoutes,
     runRoutes,
     submitRoutes,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scriptedRunner } from "../../../support/scripted-runner.ts";
 import { type TestClient, type TestServer, testServer } from "../../../support/test-server.ts";
 
 let server: TestServer;
@@ -212,6 +213,22 @@ describe("runners and registration tokens", () => {
     }
     expect(seen.size).toBe(4);
     expect((await admin.get("/admin/runners/registration-token")).status).toBe(200);
+  });
+
+  it("have tokens with limits, which end with their last use", async () => {
+    const path = "/user/actions/runners/registration-tokens";
+    const made = await stranger.post(path, { uses: 1, cidrs: ["127.0.0.0/8"], expires_at: "2999-01-01T00:00:00Z" });
+    expect(made).toMatchObject({
+      status: 201,
+      json: { uses: 1, cidrs: ["127.0.0.0/8"], expires_at: expect.stringContaining("2999-01-01") },
+    });
+    await scriptedRunner(server.url, made.json.token);
+    await expect(scriptedRunner(server.url, made.json.token)).rejects.toThrow(/used up/);
+    const elsewhere = await stranger.post(path, { cidrs: ["192.0.2.0/24"] });
+    await expect(scriptedRunner(server.url, elsewhere.json.token)).rejects.toThrow(/address/);
+    expect(await stranger.post(path, { expires_at: "2001-01-01T00:00:00Z" })).toMatchObject({ status: 422 });
+    expect((await stranger.post(path, { cidrs: ["everywhere"] })).status).toBe(422);
+    expect((await owner.post("/admin/actions/runners/registration-tokens", { uses: 1 })).status).toBe(403);
   });
 
   it("are hidden from those who may not know of the scope", async () => {
