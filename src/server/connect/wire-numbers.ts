@@ -9,8 +9,16 @@ export function toCount(value: bigint, name: string): number {
   return Number(value);
 }
 
-/** Epoch milliseconds with a fraction; null where the wire has none, or only zeros as old runners send them. */
+/** The years 1 to 9999, as google.protobuf.Timestamp has them; a later time could not even be shown. */
+const EARLIEST_S = -62_135_596_800n;
+const LATEST_S = 253_402_300_799n;
+
+/**
+ * Epoch milliseconds with a fraction; null where the wire has none, only zeros as old runners send them, or a time that
+ * cannot be.
+ */
 export function toMillis(time: Timestamp | undefined): number | null {
   if (time === undefined || (time.seconds === 0n && time.nanos === 0)) return null;
-  return Number(time.seconds) * 1000 + time.nanos / 1e6;
+  if (time.seconds < EARLIEST_S || time.seconds >= LATEST_S) return null;
+  return Number(time.seconds) * 1000 + Math.min(Math.max(time.nanos, 0), 999_999_999) / 1e6;
 }
