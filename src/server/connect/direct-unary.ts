@@ -11,9 +11,15 @@ import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { boundedEntries } from "./bounded-entries.ts";
 import type { CallContext } from "./call-context.ts";
 import { toConnectError } from "./errors.ts";
 import { remoteAddressKey } from "./remote-address.ts";
+
+/** Messages in one message, rows and their times among them. */
+const MOST_ENTRIES = 1_000_000;
+/** A message of this length cannot hold too many. */
+const UNCOUNTED_BYTES = 2 * MOST_ENTRIES;
 
 /** A unary method, and what answers it. */
 export interface DirectMethod<I extends DescMessage, O extends DescMessage> {
@@ -113,8 +119,9 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
 
 function decoded<I extends DescMessage>(type: I, body: Buffer): MessageShape<I> {
   try {
-    return fromBinary(type, body);
+    return fromBinary(type, body.length > UNCOUNTED_BYTES ? boundedEntries(type, body, MOST_ENTRIES) : body);
   } catch (error) {
+    if (error instanceof AppError) throw error;
     throw new AppError("invalid", `the request is not a ${type.typeName}`, error);
   }
 }
