@@ -4,8 +4,8 @@ import { fastifyConnectPlugin } from "@connectrpc/connect-fastify";
 import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Clock } from "../lib/clock.ts";
 import { RPC_PREFIX } from "../protocol/headers.ts";
-import type { DirectUnary } from "./connect/direct-unary.ts";
 import { boundedCompressions } from "./connect/bounded-compression.ts";
+import type { DirectUnary } from "./connect/direct-unary.ts";
 import { remoteAddressKey } from "./connect/remote-address.ts";
 import { createHttpListener, type HttpListener } from "./http-listener.ts";
 
@@ -79,7 +79,9 @@ export async function mountRunnerProtocol(
         reply.hijack();
         void method.serve(request.raw, reply.raw, request.ip);
       });
-      scope.register(fastifyConnectPlugin, { routes, contextValues, prefix, acceptCompression: boundedCompressions }).then(() => done(), done);
+      scope
+        .register(fastifyConnectPlugin, { routes, contextValues, prefix, acceptCompression: boundedCompressions })
+        .then(() => done(), done);
     });
   }
 }
