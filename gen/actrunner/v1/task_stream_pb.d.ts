@@ -27,7 +27,8 @@ export declare type StreamTasksRequest = Message<"actrunner.v1.StreamTasksReques
 
   /**
    * How many tasks the runner does at the same time, those that it holds included; at least 1. The server never has
-   * more of them in flight.
+   * more of them in flight. A task counts until its result was reported; one that the server itself has ended also
+   * stops to count when a Report no longer names it.
    *
    * @generated from field: int32 capacity = 2;
    */
@@ -330,7 +331,7 @@ export declare const TaskStreamService: GenService<{
    * @generated from rpc actrunner.v1.TaskStreamService.StreamTasks
    */
   streamTasks: {
-    methodKind: "unary";
+    methodKind: "server_streaming";
     input: typeof StreamTasksRequestSchema;
     output: typeof StreamTasksResponseSchema;
   },

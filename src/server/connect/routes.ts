@@ -1,17 +1,14 @@
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import type { Logger } from "../../lib/logger.ts";
-import { RunnerService } from "../../protocol/messages.ts";
+import { RunnerService, RunnerStatusService, TaskStreamService } from "../../protocol/messages.ts";
 import type { ProtocolServices } from "../services/protocol-services.ts";
 import { runnerGate } from "./auth.ts";
 import { toConnectError } from "./errors.ts";
+import { LARGEST_LOG_REQUEST, LARGEST_REGISTRATION, LARGEST_REQUEST, LARGEST_STATUS } from "./message-limits.ts";
 import { pingService } from "./ping-service.ts";
 import { RunnerCalls } from "./runner-service.ts";
-
-/** Before a registration the caller is nobody. */
-const LARGEST_REGISTRATION = 1024 * 1024;
-const LARGEST_REQUEST = 16 * 1024 * 1024;
-/** Runners send all rows that are not acknowledged yet at once. */
-const LARGEST_LOG_REQUEST = 256 * 1024 * 1024;
+import { report } from "./runner-status-service.ts";
+import { streamTasks } from "./task-stream-service.ts";
 
 /**
  * The routes of the runner protocol, to be mounted under `/api/actions` and at the root. The HTTP adapter sets
@@ -46,6 +43,12 @@ export function runnerRoutes(deps: {
     router.rpc(method.updateLog, (r, c) => answer(c, calls.updateLog(r, c)), {
       readMaxBytes: LARGEST_LOG_REQUEST,
       requestGate: reportGate,
+    });
+    router.rpc(TaskStreamService.method.streamTasks, (r, c) => streamTasks(services, log, r, c), {
+      ...{ readMaxBytes: LARGEST_STATUS, requestGate: gate },
+    });
+    router.rpc(RunnerStatusService.method.report, (r, c) => answer(c, report(services, r, c)), {
+      ...{ readMaxBytes: LARGEST_STATUS, requestGate: gate },
     });
   };
 }

@@ -22,3 +22,14 @@ export function toMillis(time: Timestamp | undefined): number | null {
   if (time.seconds < EARLIEST_S || time.seconds >= LATEST_S) return null;
   return Number(time.seconds) * 1000 + Math.min(Math.max(time.nanos, 0), 999_999_999) / 1e6;
 }
+
+/** Most tasks that a runner may name in one call. */
+const MOST_TASKS = 10_000;
+
+/** Ids of tasks. @throws AppError invalid when there are too many, or one is no id */
+export function toTaskIds(values: readonly bigint[], name: string): number[] {
+  if (values.length > MOST_TASKS) {
+    throw new AppError("invalid", `${name} has ${values.length} entries; ${MOST_TASKS} is the most`);
+  }
+  return values.map((value) => toCount(value, name));
+}

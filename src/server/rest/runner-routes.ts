@@ -20,7 +20,9 @@ const runnerPatch = z.strictObject({
   name: z.string().min(1).max(255).optional(),
   disabled: z.boolean().optional(),
   description: z.string().max(1024).optional(),
-  labels: z.array(z.string()).optional(),
+  /** They count in the place of what the runner declares, now and later; null gives the declared ones back. */
+  labels: z.array(z.string()).nullable().optional(),
+  priority: z.number().int().min(-1000).max(1000).optional(),
 });
 
 /** Runners and registration tokens, at the server, an owner, the caller and a repository. */
@@ -137,15 +139,16 @@ function changeRoutes(app: RestApp, deps: RestDeps, place: Place): void {
     },
     async (request) => {
       const scope = await place.open(deps, request, "owner");
-      const { name, disabled, description, labels } = request.body;
+      const { name, disabled, description, labels, priority } = request.body;
       if (Object.keys(request.body).length === 0) {
-        throw new AppError("invalid", "the body changes nothing; give disabled, name, description or labels");
+        throw new AppError("invalid", "the body changes nothing; give disabled, priority, name, description or labels");
       }
       const patch = {
         ...(name === undefined ? {} : { name }),
         ...(disabled === undefined ? {} : { disabled }),
         ...(description === undefined ? {} : { description }),
         ...(labels === undefined ? {} : { labels }),
+        ...(priority === undefined ? {} : { priority }),
       };
       return runnerJson(await deps.runnerAdmin.update(scope, request.params.runner_id, patch, actorOf(request)));
     },

@@ -64,7 +64,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const graph = new WorkflowGraph({ definitions, publicUrl });
   const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
   const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings });
-  const { hasher, box, identity, presence, dispatcher, editRunner } = protocol;
+  const { hasher, box, identity, presence, dispatcher, editRunner, reports } = protocol;
   const credentials = new CloneCredentials(box);
   const { dataDir, clonePolicy: policy, lookup } = deps;
   const mirrors = new Mirrors({ store, git, credentials, policy, dataDir, lookup });
@@ -84,7 +84,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     runs: new Runs({ store, clock, graph, definitions, publicUrl, jobsReady, cancelJobs }),
     jobs: new Jobs({ store }),
     logs: new RunLogs({ store, clock }),
-    runnerAdmin: new RunnerAdmin({ store, clock, ids, hasher, identity, presence, editRunner }),
+    runnerAdmin: new RunnerAdmin({ store, clock, ids, hasher, identity, presence, editRunner, reports }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
     submit: (submission, options) => submitRun({ store, mirrors, clock, publicUrl, jobsReady }, submission, options),
     [Symbol.asyncDispose]: () => protocol[Symbol.asyncDispose](),

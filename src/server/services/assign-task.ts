@@ -1,15 +1,12 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import type { Ids } from "../../lib/ids.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { Runner } from "../domain/runner.ts";
-import type { Store } from "../storage/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { OpenTask, OpenTasks } from "./open-tasks.ts";
+import type { OfferAgain } from "./offer-again.ts";
 import type { TaskChanges } from "./task-changes.ts";
-import type { TaskPayload, TaskPayloads } from "./task-payload.ts";
+import type { TaskPayload } from "./task-payload.ts";
 import type { TasksVersions } from "./tasks-versions.ts";
-import type { TokenHasher } from "./token-hasher.ts";
 
 /** The answer is sent so much before the caller's deadline. */
 const MARGIN_MS = 500;
@@ -17,8 +14,6 @@ const MARGIN_MS = 500;
 const LONGEST_PARK_MS = 50_000;
 /** Wait for a caller that names no deadline: stock runners give up after 5 s. */
 const PARK_WITHOUT_DEADLINE_MS = 4_000;
-/** A task that was not acknowledged for so long is offered to its runner again. */
-const OFFER_AGAIN_AFTER_MS = 10_000;
 
 /** One FetchTask call. */
 export interface Fetch {
@@ -47,37 +42,25 @@ interface KeyedCall {
  * new token; then the next waiting job. An idle call makes no SQL.
  */
 export class AssignTask {
-  readonly #store: Store;
   readonly #clock: Clock;
-  readonly #ids: Ids;
   readonly #log: Logger;
-  readonly #hasher: TokenHasher;
-  readonly #payloads: TaskPayloads;
-  readonly #openTasks: OpenTasks;
+  readonly #offerAgain: OfferAgain;
   readonly #versions: TasksVersions;
   readonly #dispatcher: Dispatcher;
   readonly #changes: TaskChanges;
   readonly #keyed = new Map<string, KeyedCall>();
 
   constructor(deps: {
-    readonly store: Store;
     readonly clock: Clock;
-    readonly ids: Ids;
     readonly log: Logger;
-    readonly hasher: TokenHasher;
-    readonly payloads: TaskPayloads;
-    readonly openTasks: OpenTasks;
+    readonly offerAgain: OfferAgain;
     readonly versions: TasksVersions;
     readonly dispatcher: Dispatcher;
     readonly changes: TaskChanges;
   }) {
-    this.#store = deps.store;
     this.#clock = deps.clock;
-    this.#ids = deps.ids;
     this.#log = deps.log;
-    this.#hasher = deps.hasher;
-    this.#payloads = deps.payloads;
-    this.#openTasks = deps.openTasks;
+    this.#offerAgain = deps.offerAgain;
     this.#versions = deps.versions;
     this.#dispatcher = deps.dispatcher;
     this.#changes = deps.changes;
@@ -121,47 +104,18 @@ export class AssignTask {
       timeoutMs === undefined ? PARK_WITHOUT_DEADLINE_MS : Math.min(timeoutMs - MARGIN_MS, LONGEST_PARK_MS);
     const due = this.#clock.now() + parkMs;
     for (;;) {
-      let until = due;
-      for (const open of this.#openTasks.ofRunner(runner.id)) {
-        const offerAt = this.#offerAt(open, requestKey);
-        if (offerAt <= this.#clock.now()) {
-          const again = await this.#offerAgain(open);
-          if (again !== undefined) return again;
-        } else until = Math.min(until, offerAt);
+      const again = this.#offerAgain.due(runner.id, requestKey);
+      if (again.open !== undefined) {
+        const payload = await this.#offerAgain.offer(again.open);
+        if (payload !== undefined) return payload;
+        continue;
       }
+      const until = Math.min(due, again.at);
       const made = await this.#dispatcher.next(runner, { until, requestKey, signal });
       if (made !== undefined) return made.payload;
       if (until >= due || signal.aborted || this.#clock.now() >= due) return undefined;
       if (this.#clock.now() < until) return undefined;
     }
-  }
-
-  /** When the task is due to be offered again; never when its runner has spoken of it. */
-  #offerAt(open: OpenTask, requestKey: string | null): number {
-    const { task } = open;
-    if (task.acknowledgedAt !== null || task.status !== "running") return Number.POSITIVE_INFINITY;
-    return requestKey !== null && task.requestKey === requestKey ? 0 : task.offeredAt + OFFER_AGAIN_AFTER_MS;
-  }
-
-  /** @returns undefined when the task has ended or was acknowledged meanwhile */
-  async #offerAgain(open: OpenTask): Promise<TaskPayload | undefined> {
-    const taskId = open.task.id;
-    // At once, so that another call of the same runner does not offer it too.
-    open.task = { ...open.task, offeredAt: this.#clock.now() };
-    const job = await this.#store.read.jobs.get(open.task.jobId);
-    if (job === undefined || job.taskId !== taskId) return undefined;
-    const draft = await this.#payloads.draft(job);
-    const token = this.#ids.token();
-    const change = await this.#store.write(async (tx) => {
-      const task = await this.#changes.locked(tx, taskId);
-      if (task === undefined || task.status !== "running" || task.acknowledgedAt !== null) return undefined;
-      await tx.tasks.setToken(taskId, this.#hasher.mac(token));
-      return await this.#changes.write(tx, task, { type: "offered" }, null);
-    });
-    if (change === undefined) return undefined;
-    this.#changes.apply(change);
-    this.#log.info({ task: taskId, runner: open.task.runnerId }, "a task that was not acknowledged is offered again");
-    return await this.#payloads.complete(draft, change.task, token);
   }
 }
 

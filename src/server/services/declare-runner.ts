@@ -37,6 +37,8 @@ export class DeclareRunner {
       version: truncated(version, 64),
       declaredLabels: checkedLabels(labels),
       capabilities: [...new Set(capabilities)],
+      // What ailed it before its start is told anew where it still does.
+      health: null,
     };
     const declared = await this.#store.write(async (tx) =>
       (await tx.runners.update(runner.id, patch)) ? await tx.runners.get(runner.id) : undefined,

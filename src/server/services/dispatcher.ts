@@ -36,6 +36,7 @@ export class Dispatcher {
   readonly #presence: Presence;
   readonly #versions: TasksVersions;
   readonly #onChange: (change: JobGraphChange) => void;
+  readonly #onRunnerChange: (runnerId: number) => void;
   readonly #waiting = new WaitingJobs();
   readonly #parked = new ParkedPolls();
   /** Jobs that are being claimed or handed to a poll; nobody else may try them. */
@@ -52,6 +53,8 @@ export class Dispatcher {
     readonly versions: TasksVersions;
     /** Acts on what the failure of a job that cannot be built led to. */
     readonly onChange: (change: JobGraphChange) => void;
+    /** Told of every runner whose row was changed or deleted. */
+    readonly onRunnerChange: (runnerId: number) => void;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
@@ -61,6 +64,7 @@ export class Dispatcher {
     this.#presence = deps.presence;
     this.#versions = deps.versions;
     this.#onChange = deps.onChange;
+    this.#onRunnerChange = deps.onRunnerChange;
   }
 
   /** Numbers for metrics. */
@@ -111,6 +115,7 @@ export class Dispatcher {
   /** The runner's row was changed or deleted: its parked polls look at it anew. */
   runnerChanged(runnerId: number): void {
     for (const poll of this.#parked.ofRunner(runnerId)) this.#parked.end(poll, { kind: "runner-changed" });
+    this.#onRunnerChange(runnerId);
   }
 
   /** Brings the memory in line with the database: at the start, and then every few seconds. */

@@ -8,9 +8,11 @@ import { CancelJobs } from "./cancel-jobs.ts";
 import { DeclareRunner } from "./declare-runner.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EditRunner } from "./edit-runner.ts";
+import { HeldTasks } from "./held-tasks.ts";
 import { JobClaims } from "./job-claims.ts";
 import type { JobGraph } from "./job-graph-port.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
+import { OfferAgain } from "./offer-again.ts";
 import { OpenTasks } from "./open-tasks.ts";
 import { Presence } from "./presence.ts";
 import { RegisterRunner } from "./register-runner.ts";
@@ -20,9 +22,11 @@ import { RunnerIdentity } from "./runner-identity.ts";
 import { RuntimeTokens } from "./runtime-tokens.ts";
 import { SecretBox } from "./secret-box.ts";
 import type { ServerKeys } from "./server-keys.ts";
+import { TakeReport } from "./take-report.ts";
 import { TaskChanges } from "./task-changes.ts";
 import { TaskIdentity } from "./task-identity.ts";
 import { type PayloadSettings, TaskPayloads } from "./task-payload.ts";
+import { TaskStreams } from "./task-streams.ts";
 import { TasksVersions } from "./tasks-versions.ts";
 import { TokenHasher } from "./token-hasher.ts";
 import { UpdateTask } from "./update-task.ts";
@@ -43,7 +47,7 @@ export interface ProtocolServicesDeps {
 export type ProtocolServices = ReturnType<typeof wire> & {
   /** Loads what waits and what runs, and begins to watch over it. */
   start(): Promise<void>;
-  /** Ends parked polls and takes no new ones; running tasks go on reporting. */
+  /** Ends parked polls and streams and takes no new ones; running tasks go on reporting. */
   stop(): void;
 } & AsyncDisposable;
 
@@ -60,9 +64,11 @@ export function protocolServices(deps: ProtocolServicesDeps): ProtocolServices {
       loop = services.leaseKeeper.run({ signal: stopping.signal });
     },
     stop() {
+      services.taskStreams.stop();
       services.dispatcher.stop();
     },
     async [Symbol.asyncDispose]() {
+      services.taskStreams.stop();
       services.dispatcher.stop();
       stopping.abort();
       await loop;
@@ -85,12 +91,24 @@ function wire(deps: ProtocolServicesDeps) {
   const dispatcher = new Dispatcher({
     ...{ store, clock, log, claims, openTasks, presence, versions },
     onChange: (change) => changes.applyGraph(change),
+    onRunnerChange: (runnerId) => taskStreams.runnerChanged(runnerId),
   });
   const changes: TaskChanges = new TaskChanges({
     ...{ store, clock, log, graph, openTasks, identity, dispatcher },
     cancelJobs: (jobs, cause) => cancelJobs.cancel(jobs, cause),
+    taskChanged: (task) => taskStreams.taskChanged(task),
   });
   const cancelJobs: CancelJobs = new CancelJobs({ store, clock, graph, changes, openTasks, dispatcher });
+  const offerAgain = new OfferAgain({ store, clock, ids, log, hasher, payloads, openTasks, changes });
+  const assignTask = new AssignTask({ clock, log, offerAgain, versions, dispatcher, changes });
+  const held = new HeldTasks({ store, clock, openTasks, changes });
+  const reports = new TakeReport({
+    ...{ store, clock, identity, dispatcher, held },
+    reported: (runnerId, taskIds) => taskStreams.reported(runnerId, taskIds),
+  });
+  const taskStreams: TaskStreams = new TaskStreams({
+    ...{ store, clock, log, openTasks, dispatcher, assignTask, offerAgain, held, reports, presence, versions },
+  });
   return {
     serverVersion: settings.serverVersion,
     hasher,
@@ -105,8 +123,13 @@ function wire(deps: ProtocolServicesDeps) {
     registerRunner: new RegisterRunner({ store, clock, ids, hasher, identity }),
     declareRunner: new DeclareRunner({ store, clock, identity, dispatcher, openTasks }),
     editRunner: new EditRunner({ store, clock, log, identity, dispatcher, openTasks, changes }),
-    assignTask: new AssignTask({ store, clock, ids, log, hasher, payloads, openTasks, versions, dispatcher, changes }),
-    updateTask: new UpdateTask({ store, openTasks, changes }),
+    assignTask,
+    taskStreams,
+    reports,
+    updateTask: new UpdateTask({
+      ...{ store, openTasks, changes },
+      resultCame: (runnerId, taskId) => taskStreams.resultCame(runnerId, taskId),
+    }),
     appendLog: new AppendLog({ store, openTasks, changes }),
     taskIdentity: new TaskIdentity({ store, hasher, runtimeTokens }),
     leaseKeeper: new LeaseKeeper({ clock, log, openTasks, dispatcher, changes }),

@@ -11,6 +11,7 @@ import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import { type RunnerState, runnerState } from "./runner-state.ts";
 import { scopeKey } from "./scope-key.ts";
+import type { LastReport, TakeReport } from "./take-report.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
 /** A runner with what it is doing. */
@@ -19,6 +20,8 @@ export interface RunnerView {
   readonly state: RunnerState;
   /** Whether it holds a task. */
   readonly busy: boolean;
+  /** Its last report on itself, where this server has one. */
+  readonly report: LastReport | undefined;
 }
 
 /** What the service needs around it. */
@@ -30,6 +33,7 @@ export interface RunnerAdminDeps {
   readonly identity: RunnerIdentity;
   readonly presence: Presence;
   readonly editRunner: EditRunner;
+  readonly reports: TakeReport;
 }
 
 /** Lists and administers runners. */
@@ -128,10 +132,10 @@ export class RunnerAdmin {
   }
 
   async #view(stored: Runner): Promise<RunnerView> {
-    const { store, presence, clock } = this.#deps;
+    const { store, presence, clock, reports } = this.#deps;
     const runner = presence.current(stored);
     const open = await store.read.tasks.openOfRunner(runner.id);
-    return { runner, state: runnerState(runner, clock.now()), busy: open.length > 0 };
+    return { runner, state: runnerState(runner, clock.now()), busy: open.length > 0, report: reports.last(runner.id) };
   }
 }
 

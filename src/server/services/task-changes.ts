@@ -37,6 +37,7 @@ export class TaskChanges {
   readonly #identity: RunnerIdentity;
   readonly #dispatcher: Dispatcher;
   readonly #cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
+  readonly #taskChanged: (task: Task) => void;
 
   constructor(deps: {
     readonly store: Store;
@@ -48,6 +49,8 @@ export class TaskChanges {
     readonly dispatcher: Dispatcher;
     /** Cancels the jobs that the end of another one ends (fail-fast). */
     readonly cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
+    /** Told of every task as it is after a change that is durable. */
+    readonly taskChanged: (task: Task) => void;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
@@ -57,6 +60,7 @@ export class TaskChanges {
     this.#identity = deps.identity;
     this.#dispatcher = deps.dispatcher;
     this.#cancelJobs = deps.cancelJobs;
+    this.#taskChanged = deps.taskChanged;
   }
 
   /**
@@ -101,6 +105,7 @@ export class TaskChanges {
   apply(change: TaskChange): void {
     const { task } = change;
     this.#openTasks.put(task);
+    this.#taskChanged(task);
     if (change.departed !== null) {
       this.#identity.depart(change.departed, isOwnEnd(task) ? OWN_END_GRACE_MS : SERVER_END_GRACE_MS);
       this.#dispatcher.runnerChanged(change.departed);

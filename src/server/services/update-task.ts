@@ -38,11 +38,19 @@ export class UpdateTask {
   readonly #store: Store;
   readonly #openTasks: OpenTasks;
   readonly #changes: TaskChanges;
+  readonly #resultCame: (runnerId: number, taskId: number) => void;
 
-  constructor(deps: { readonly store: Store; readonly openTasks: OpenTasks; readonly changes: TaskChanges }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly openTasks: OpenTasks;
+    readonly changes: TaskChanges;
+    /** A runner is done with a task, also when its result came too late to count. */
+    readonly resultCame: (runnerId: number, taskId: number) => void;
+  }) {
     this.#store = deps.store;
     this.#openTasks = deps.openTasks;
     this.#changes = deps.changes;
+    this.#resultCame = deps.resultCame;
   }
 
   /**
@@ -58,6 +66,7 @@ export class UpdateTask {
       return { result: answeredResult(open.task), sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
     }
     const { task, keys } = await this.#write(runnerId, report, outputs);
+    if (report.result !== null) this.#resultCame(runnerId, report.taskId);
     return { result: answeredResult(task), sentOutputs: [...keys, ...rejected] };
   }
 

@@ -31,6 +31,11 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Whether somebody waits for the moment `ms` from now. */
+  isAwaitedAt(ms: number): boolean {
+    return [...this.#timers].some(({ at }) => at === this.#now + ms);
+  }
+
   /** Moves on and fires what is due. */
   advance(ms: number): void {
     this.#now += ms;
