@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runToEnd, type ShortResult } from "../process/run-to-end.ts";
+import { addressPin, NO_PIN } from "./address-pin.ts";
 import { credentialConfig, type GitCredential } from "./git-credential.ts";
-import { gitEnvironment } from "./git-environment.ts";
+import { gitEnvironment, SSH_OPTIONS } from "./git-environment.ts";
 import { gitError } from "./git-error.ts";
 
 /** One run of git. */
@@ -32,6 +33,8 @@ export interface RemoteAccess {
   readonly allowProtocols: readonly string[];
   /** @default false */
   readonly followRedirects?: boolean | undefined;
+  /** The host's addresses, where they were looked up and judged already: no other one is used. @default the name's */
+  readonly addresses?: readonly string[] | undefined;
 }
 
 const MAX_BYTES = 1024 * 1024;
@@ -42,12 +45,13 @@ const MAX_BYTES = 1024 * 1024;
  */
 export async function gitCommand(command: GitCommand): Promise<ShortResult> {
   const { action, args, path, remote, accept = [0], maxBytes = MAX_BYTES, signal } = command;
-  await using ssh = await sshCommand(remote?.credential);
+  const pin = remote === undefined ? NO_PIN : addressPin(remote.url, remote.addresses);
+  await using ssh = await sshCommand(remote?.credential, pin.sshOptions);
   const env = gitEnvironment({
     path,
     allowProtocols: remote?.allowProtocols ?? [],
     followRedirects: remote?.followRedirects,
-    config: remote === undefined ? [] : credentialConfig(remote.url, remote.credential),
+    config: remote === undefined ? [] : [...credentialConfig(remote.url, remote.credential), ...pin.config],
     sshCommand: ssh.command,
   });
   const spec = { argv: ["git", ...args] as const, cwd: "/", env: { ...command.network, ...env } };
@@ -56,33 +60,29 @@ export async function gitCommand(command: GitCommand): Promise<ShortResult> {
   return result;
 }
 
+function sshWords(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(" ");
+}
+
 /** ssh takes its key and the trusted hosts only from files; these live as long as the command. */
 async function sshCommand(
   credential: GitCredential | undefined,
-): Promise<AsyncDisposable & { command: string | undefined }> {
-  if (credential?.kind !== "ssh") return { command: undefined, [Symbol.asyncDispose]: async () => undefined };
+  pinned: readonly string[],
+): Promise<AsyncDisposable & { command: string }> {
+  if (credential?.kind !== "ssh") {
+    return { command: sshWords(["ssh", ...SSH_OPTIONS, ...pinned]), [Symbol.asyncDispose]: async () => undefined };
+  }
   const folder = await mkdtemp(join(tmpdir(), "act-runner-ssh-"));
   const dispose = () => rm(folder, { recursive: true, force: true });
   try {
     const [key, hosts] = [join(folder, "key"), join(folder, "known_hosts")];
     await writeFile(key, `${credential.privateKey.trimEnd()}\n`, { mode: 0o600 });
     await writeFile(hosts, credential.knownHosts, { mode: 0o600 });
-    const options = [
-      "BatchMode=yes",
-      "StrictHostKeyChecking=yes",
-      `UserKnownHostsFile=${hosts}`,
-      "GlobalKnownHostsFile=/dev/null",
-    ];
     const words = [
-      "ssh",
-      "-F",
-      "/dev/null",
-      "-i",
-      key,
-      "-oIdentitiesOnly=yes",
-      ...options.map((option) => `-o${option}`),
+      ...["ssh", "-F", "/dev/null", "-i", key, "-oIdentitiesOnly=yes", ...SSH_OPTIONS],
+      ...[`-oUserKnownHostsFile=${hosts}`, "-oGlobalKnownHostsFile=/dev/null", ...pinned],
     ];
-    return { command: words.map((word) => `'${word}'`).join(" "), [Symbol.asyncDispose]: dispose };
+    return { command: sshWords(words), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -14,6 +14,12 @@ export interface GitEnvironmentOptions {
   readonly sshCommand?: string | undefined;
 }
 
+/** No questions, known hosts only, and a peer that has fallen silent is given up after a minute. */
+export const SSH_OPTIONS: readonly string[] = [
+  ...["-oBatchMode=yes", "-oStrictHostKeyChecking=yes"],
+  ...["-oConnectTimeout=30", "-oServerAliveInterval=15", "-oServerAliveCountMax=4"],
+];
+
 const ownConfig = fileURLToPath(new URL("./gitconfig", import.meta.url));
 
 /**
@@ -45,7 +51,7 @@ export function gitEnvironment(options: GitEnvironmentOptions): Record<string, s
     GIT_LITERAL_PATHSPECS: "1",
     GIT_NO_REPLACE_OBJECTS: "1",
     GIT_SSH_VARIANT: "ssh",
-    GIT_SSH_COMMAND: options.sshCommand ?? "ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
+    GIT_SSH_COMMAND: options.sshCommand ?? ["ssh", ...SSH_OPTIONS].join(" "),
     ...gitConfigVariables(config),
   };
 }

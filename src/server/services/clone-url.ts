@@ -60,13 +60,14 @@ function parseUrl(text: string, policy: Pick<ClonePolicy, "allowHttp">): CloneSo
     throw refused("the clone URL contains a credential; give it as the credential of the repository");
   }
   if (url.hostname === "") throw refused("the clone URL has no host; give https://host/path");
-  // ssh takes what begins with a dash for an option, wherever it stands.
-  const host = protocol === "ssh" ? decodeURIComponent(url.hostname) : url.hostname;
-  if (host.startsWith("-") || url.username.startsWith("-"))
+  // ssh takes what begins with a dash for an option, wherever it stands; git decodes both before it calls ssh.
+  if (/^(-|%2d)/i.test(url.hostname) || /^(-|%2d)/i.test(url.username))
     throw refused("the host of the clone URL begins with a dash; correct it");
+  if (protocol === "ssh" && !/^([A-Za-z0-9._-]+|\[[0-9a-f:.]+\])$/i.test(url.hostname))
+    throw refused("the host of the clone URL has a character that no host name has; correct it");
   if (url.search !== "" || url.hash !== "") throw refused("the clone URL has a query or a fragment; leave it out");
   if (url.pathname.length < 2) throw refused("the clone URL has no path; add the path of the repository");
-  return { kind: protocol, url: url.href, host: host.replace(/^\[|\]$/g, "") };
+  return { kind: protocol, url: url.href, host: url.hostname.replace(/^\[|\]$/g, "") };
 }
 
 /** Networks that are not the public internet (IANA special-purpose registries for IPv4 and IPv6). */
@@ -87,9 +88,11 @@ for (const [network, prefix] of [
   PRIVATE.addSubnet(network, prefix, "ipv4");
 }
 for (const [network, prefix] of [
-  ["::", 127],
+  ["::", 96],
   ["64:ff9b::", 96],
+  ["64:ff9b:1::", 48],
   ["100::", 64],
+  ["2001::", 32],
   ["2002::", 16],
   ["fc00::", 7],
   ["fe80::", 10],
@@ -102,7 +105,8 @@ for (const [network, prefix] of [
 /** Whether an IP address is not on the public internet. IPv4 inside IPv6 (`::ffff:10.0.0.1`) counts as the IPv4 one. */
 export function isPrivateAddress(address: string): boolean {
   const family = isIP(address);
-  if (family === 0) return true;
+  // An address with a zone belongs to a link of this machine.
+  if (family === 0 || address.includes("%")) return true;
   return PRIVATE.check(address, family === 4 ? "ipv4" : "ipv6");
 }
 

@@ -19,6 +19,14 @@ export interface ResolvedCommit {
   readonly ref: string;
 }
 
+/** Where a clone URL leads. */
+interface CheckedOrigin {
+  readonly url: string;
+  readonly protocol: string;
+  /** The only addresses that may be fetched from; absent where any may. */
+  readonly addresses?: readonly string[];
+}
+
 /** What the mirrors need around them. */
 export interface MirrorsDeps {
   readonly store: Store;
@@ -179,6 +187,7 @@ export class Mirrors {
       const { defaultBranch } = await git.fetchMirror(this.directory(repository.id), {
         url: origin.url,
         allowProtocols: [origin.protocol],
+        addresses: origin.addresses,
         ...(credential === undefined ? {} : { credential }),
       });
       return defaultBranch;
@@ -203,9 +212,10 @@ export class Mirrors {
   /**
    * Checks where a clone URL leads: the addresses of its host, or the real place of a local path. Done anew before
    * each fetch, because names and symbolic links change.
+   * @returns with the addresses that were judged, where they were: a second look-up could give others
    * @throws AppError invalid or forbidden, with the reason
    */
-  async checkOrigin(cloneUrl: string, admin: boolean): Promise<{ readonly url: string; readonly protocol: string }> {
+  async checkOrigin(cloneUrl: string, admin: boolean): Promise<CheckedOrigin> {
     const { policy, lookup } = this.#deps;
     const source = parseCloneUrl(cloneUrl, policy);
     if (source.kind === "local") {
@@ -213,11 +223,10 @@ export class Mirrors {
       checkLocalPath(source.path, real, admin, policy);
       return { url: real, protocol: "file" };
     }
-    if (!policy.allowPrivateAddresses) {
-      const addresses = await lookup(source.host).catch(() => []);
-      checkAddresses(source.host, addresses, policy);
-    }
-    return { url: source.url, protocol: source.kind };
+    if (policy.allowPrivateAddresses) return { url: source.url, protocol: source.kind };
+    const addresses = await lookup(source.host).catch(() => []);
+    checkAddresses(source.host, addresses, policy);
+    return { url: source.url, protocol: source.kind, addresses };
   }
 
   /** Removes the mirror, after the fetch that may still run. */

@@ -102,6 +102,20 @@ describe("fetchMirror", () => {
     expect(existsSync(call.split(" ")[0] ?? "")).toBe(false);
   });
 
+  it("binds ssh to the addresses that were judged, and asks for the keys of the name", async () => {
+    const { folder } = fixture;
+    await writeFile(join(folder, "ssh"), `#!/bin/sh\necho "$@" >> ${folder}/seen; exit 255`, { mode: 0o755 });
+    const git = new Git({ path: `${folder}:${path}` });
+    const addresses = ["2001:db8::7", "192.0.2.7"];
+    for (const url of ["ssh://git@Git.Example/r", "ssh://git@git.example:2222/r"])
+      await git.fetchMirror(mirror, { url, addresses, allowProtocols: ["ssh"] }).catch(() => undefined);
+    const calls = (await readFile(join(folder, "seen"), "utf8")).trim().split("\n");
+    expect(calls[0]).toContain("-oHostName=192.0.2.7 -oHostKeyAlias=git.example ");
+    expect(calls[1]).toContain("-oHostName=192.0.2.7 -oHostKeyAlias=[git.example]:2222 ");
+    const odd = { url: "ssh://git@a'b/r", addresses, allowProtocols: ["ssh"] };
+    await expect(git.fetchMirror(mirror, odd)).rejects.toMatchObject({ code: "invalid" });
+  });
+
   it("is cancelled by its signal", async () => {
     const fetch = fixture.git.fetchMirror(
       mirror,
@@ -113,6 +127,20 @@ describe("fetchMirror", () => {
 });
 
 describe("smart HTTP", () => {
+  it("goes to the addresses that were judged, whatever the name service says now", async () => {
+    const { git, origin, folder } = fixture;
+    await fixture.commit("first", { a: "1" });
+    await git.fetchMirror(mirror, { url: origin, allowProtocols: local });
+    await using server = await smartHttp(git, folder, "s3cret/pass");
+    const second = join(folder, "second");
+    await git.initBare(second);
+    const url = `${server.url.replace("127.0.0.1", "git.invalid")}/mirror`;
+    const credential = { kind: "basic", username: "x-access-token", password: "s3cret/pass" } as const;
+    const remote = { url, credential, allowProtocols: ["http"] };
+    await expect(git.fetchMirror(second, remote)).rejects.toMatchObject({ code: "unavailable" });
+    expect(await git.fetchMirror(second, { ...remote, addresses: ["127.0.0.1"] })).toEqual({ defaultBranch: "trunk" });
+  });
+
   it("serves a fetch to who has the password, and tells nobody the password", async () => {
     const { git, origin, folder } = fixture;
     const sha = await fixture.commit("first", { a: "1" });
