@@ -58,7 +58,7 @@ const SCRIPTS: Readonly<Record<TestEngine["name"], string>> = {
     ${ROOT_FS}
     mkdir -p "$1/cni" "$1/tmp"
     printf '%s\\n' '[containers]' 'default_ulimits=["nofile=16384:16384","nproc=32768:32768"]' \
-      '[engine]' 'cgroup_manager="cgroupfs"' 'events_logger="file"' \
+      '[engine]' 'cgroup_manager="cgroupfs"' 'events_logger="file"' 'exit_command_delay=5' \
       '[network]' "network_config_dir=\\"$1/cni\\"" >"$1/containers.conf"
     export CONTAINERS_CONF="$1/containers.conf" TMPDIR="$1/tmp"
     P="podman --root $1/data --runroot $1/run --tmpdir $1/tmp"

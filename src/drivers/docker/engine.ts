@@ -29,6 +29,8 @@ export interface Labelled {
   readonly volumes: readonly string[];
 }
 
+const REMOVE_TRIES = 3;
+
 /** Thin client of one container engine over its unix socket. Every method throws an AppError that names what failed. */
 export class Engine {
   readonly flavour: EngineFlavour;
@@ -134,7 +136,15 @@ export class Engine {
   /** Removes a container, running or not, with its anonymous volumes. Gone already, or going, is fine. */
   async removeContainer(id: string): Promise<void> {
     const action = `remove the container ${id.slice(0, 12)}`;
-    await this.#find(action, () => this.#docker.getContainer(id).remove({ force: true, v: true }), [404, 409]);
+    for (let left = REMOVE_TRIES; ; left -= 1) {
+      try {
+        await this.#find(action, () => this.#docker.getContainer(id).remove({ force: true, v: true }), [404, 409]);
+        return;
+      } catch (error) {
+        // Podman fails on a container whose state changes as it is removed
+        if (left === 1 || statusOf(error) !== 500) throw error;
+      }
+    }
   }
 
   /** The end of a container's output, both streams as they came, frames and all. */

@@ -9,6 +9,7 @@ import { carryOutput } from "./carry-output.ts";
 import { END_EXEC_SCRIPT } from "./end-exec-script.ts";
 import type { Engine, EngineExecSpec } from "./engine.ts";
 import { engineError, statusOf } from "./engine-error.ts";
+import type { EngineFlavour } from "./engine-flavour.ts";
 import { StartFailureFilter } from "./start-failure-filter.ts";
 
 /** How a program is run in a container. */
@@ -16,6 +17,8 @@ export interface RunExecOptions {
   /** Ends the program and all it started; its reason comes back in the exit. */
   readonly signal: AbortSignal;
   readonly output: LineSink;
+  /** Aborts when the container is being removed, with all that runs in it. @default never */
+  readonly removal?: AbortSignal | undefined;
   /** `NAME=VALUE` that the environment of this exec alone holds; its processes are found by it. */
   readonly marker: string;
   /** @default 7.5 s and 2.5 s */
@@ -50,7 +53,8 @@ export async function runExec(
   spec: EngineExecSpec,
   options: RunExecOptions,
 ): Promise<ExecExit> {
-  const { signal, clock = systemClock, drainMs = DRAIN_MS } = options;
+  const { removal, clock = systemClock, drainMs = DRAIN_MS } = options;
+  const signal = removal === undefined ? options.signal : AbortSignal.any([options.signal, removal]);
   const filter = new StartFailureFilter(engine.flavour.startFailure, options.output);
   const pump = new LinePump(filter.take);
   let running: RunningExec;
@@ -95,7 +99,9 @@ async function startExec(
   if (spec.pty) await exec.resize({ h: 24, w: 80 }).catch(() => undefined);
   const drained = carryOutput(connection, pump, spec.pty);
   const begun = Promise.withResolvers<void>();
-  const exited = watchExit(exec, { drained, clock, begun: begun.resolve }).finally(begun.resolve);
+  const exited = watchExit(exec, { flavour: engine.flavour, drained, clock, begun: begun.resolve }).finally(
+    begun.resolve,
+  );
   exited.catch(() => undefined); // awaited later, or not at all once it is killed
   return { exited, drained, begun: begun.promise, close: () => connection.destroy() };
 }
@@ -103,8 +109,9 @@ async function startExec(
 /** The end of the output is not the program's end, and the other way round; only the engine knows. */
 async function watchExit(
   exec: Docker.Exec,
-  { drained, clock, begun }: { drained: Promise<void>; clock: Clock; begun(): void },
+  how: { flavour: EngineFlavour; drained: Promise<void>; clock: Clock; begun(): void },
 ): Promise<number> {
+  const { flavour, drained, clock, begun } = how;
   const ended = new AbortController();
   drained.then(
     () => ended.abort(),
@@ -113,9 +120,9 @@ async function watchExit(
   for (let waitMs = FIRST_LOOK_MS; ; waitMs = Math.min(waitMs * 2, SLOWEST_LOOK_MS)) {
     const soon = ended.signal.aborted;
     try {
-      const { Running, ExitCode, Pid } = await exec.inspect();
-      if (!Running && ExitCode !== null) return ExitCode;
-      if (Running && Pid !== 0) begun();
+      const state = await exec.inspect();
+      if (flavour.execEnded(state)) return state.ExitCode ?? GONE_CODE;
+      if (state.Running && state.Pid !== 0) begun();
     } catch (error) {
       if (statusOf(error) !== undefined) return GONE_CODE;
       if (soon) throw error;
@@ -131,13 +138,14 @@ async function endExec(
   running: RunningExec,
   options: RunExecOptions,
 ): Promise<void> {
-  const { marker, grace = defaultKillGrace, clock = systemClock } = options;
+  const { marker, grace = defaultKillGrace, clock = systemClock, removal } = options;
+  if (removal?.aborted) return;
   await running.begun;
   const limit = new AbortController();
   using _ = clock.timer(grace.interruptMs + grace.terminateMs + KILL_PATIENCE_MS, () => limit.abort());
   const argv = ["sh", "-c", END_EXEC_SCRIPT, "end-exec", marker, String(grace.interruptMs), String(grace.terminateMs)];
   const code = await runQuietly(engine, container, argv, { signal: limit.signal, clock });
-  if (code !== 0) await engine.killContainer(container);
+  if (code !== 0 && !removal?.aborted) await engine.killContainer(container).catch(() => undefined);
 }
 
 /** Runs a short program of our own in a container; undefined when it did not come to an end by itself. */

@@ -138,7 +138,8 @@ export class ContainerJob implements JobEnvironment {
       container,
       { argv: step.argv, cwd: step.cwd, env, pty: step.pty === true },
       {
-        signal: AbortSignal.any([options.signal, this.#disposed.signal]),
+        signal: options.signal,
+        removal: this.#disposed.signal,
         output: options.output,
         marker: `${TRACKING_VARIABLE}=${mark}`,
         grace,
