@@ -89,10 +89,16 @@ function heard(task: Task, now: number): Task {
   return { ...task, acknowledgedAt: task.acknowledgedAt ?? now, heartbeatAt: Math.max(task.heartbeatAt, now) };
 }
 
-/** After a cancel the result is `cancelled`, whatever the runner made of it; so does Gitea. */
+/**
+ * After a cancel the result is `cancelled`, whatever the runner made of it; so does Gitea. A success that the runner's
+ * own report of the steps contradicts is a failure: gitea-runner (2.0.0, 3.1.0), stopped in the middle of a job, kills the
+ * step, reports it as failed and the job as successful, and whatever needs the job would run.
+ */
 function finished(task: Task, result: Conclusion, now: number): Task {
   if (task.status === "cancelling") return ended(task, "cancelled", task.cause ?? "cancelled", now);
-  return ended(task, result, OWN_CAUSES[result], now);
+  const contradicted = result === "success" && task.steps.some((step) => step.decisive && step.status === "failure");
+  const status = contradicted ? "failure" : result;
+  return ended(task, status, OWN_CAUSES[status], now);
 }
 
 /** A runner that never spoke of the task, or cannot wind down, is not waited for. */

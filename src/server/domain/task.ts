@@ -12,6 +12,8 @@ export interface TaskStep {
   readonly logLength: number;
   readonly startedAt: number | null;
   readonly stoppedAt: number | null;
+  /** Its failure fails the job, since it has no `continue-on-error`. Absent: not known. */
+  readonly decisive?: true;
 }
 
 /** One delivery of one attempt of a job to one runner. At most one task of an attempt can set its result. */

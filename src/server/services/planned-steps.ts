@@ -13,7 +13,13 @@ export function plannedSteps(steps: readonly Step[]): readonly TaskStep[] {
     logLength: 0,
     startedAt: null,
     stoppedAt: null,
+    ...(isDecisive(step) ? { decisive: true as const } : {}),
   }));
+}
+
+/** Whether its failure is the job's; with an expression in `continue-on-error` only the runner knows. */
+function isDecisive({ continueOnError }: Step): boolean {
+  return continueOnError === undefined || literal(continueOnError) === "false";
 }
 
 function stepName(step: Step): string {

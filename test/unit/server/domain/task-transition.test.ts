@@ -190,3 +190,24 @@ test("the given task is left as it was", () => {
   for (const name of names) transition(running, EVENTS[name], NOW);
   expect(running).toEqual(before);
 });
+
+describe("a success that the steps contradict", () => {
+  const end = (result: "success" | "cancelled", ...steps: Task["steps"]) => {
+    const after = transition(running, { type: "finished", result, steps }, NOW);
+    return after.kind === "changed" ? `${after.task.status} ${after.task.cause}` : "-";
+  };
+  const decisive = { ...step("failure"), decisive: true } as const;
+
+  test("is a failure where the step that failed has no continue-on-error", () => {
+    expect(end("success", step("success"), decisive)).toBe("failure failed");
+  });
+
+  test("stays where the job could go on, and where no step failed", () => {
+    expect(end("success", step("failure"))).toBe("success done");
+    expect(end("success", { ...decisive, status: "skipped" })).toBe("success done");
+  });
+
+  test("is the only result that is judged", () => {
+    expect(end("cancelled", decisive)).toBe("cancelled cancelled");
+  });
+});
