@@ -4,6 +4,7 @@ import { AppError } from "../../lib/errors.ts";
 import { databaseErrorCode } from "./database-errors.ts";
 import type { DatabaseAddress } from "./database-url.ts";
 import { migrations } from "./migrations/migrations.ts";
+import { makePrivateFile } from "./private-file.ts";
 import { entities } from "./schema/entities.ts";
 import { prepareReader, prepareWriter, sqliteDriver } from "./sqlite-driver.ts";
 
@@ -30,6 +31,7 @@ export async function openSqlite(dataDir: string, role: "writer" | "reader"): Pr
     migrations: role === "writer" ? [...migrations] : [],
   });
   try {
+    makePrivateFile(database);
     return await dataSource.initialize();
   } catch (error) {
     const code = databaseErrorCode(error) ?? "";

@@ -1,5 +1,6 @@
 import { AppError } from "../../../lib/errors.ts";
 import { databaseErrorCode } from "../database-errors.ts";
+import { makePrivateFile } from "../private-file.ts";
 import { prepareWriter, type SqliteConnection, sqliteDriver } from "../sqlite-driver.ts";
 
 const SCHEMA = `
@@ -21,6 +22,7 @@ const SCHEMA = `
 export function prepareLogFile(path: string): boolean {
   let db: SqliteConnection | undefined;
   try {
+    makePrivateFile(path);
     db = new sqliteDriver(path, { timeout: 5_000 });
     prepareWriter(db);
     db.exec(SCHEMA);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { describe, expect, test } from "vitest";
@@ -61,6 +61,16 @@ describe("embedded", () => {
       code: "invalid",
       message: expect.stringContaining("server.db"),
     });
+  });
+
+  test("the databases are for their owner alone, also in a directory that others may enter", async () => {
+    await using place = await kindNamed("sqlite").create();
+    const { dataDir } = place.options;
+    chmodSync(dataDir, 0o755);
+    await using store = await place.open();
+    await store.logs.append(1, 0, [{ time: 0, content: "row" }]);
+    for (const name of ["server.db", "server.db-wal", "logs.db", "logs.db-wal"])
+      expect([name, statSync(join(dataDir, name)).mode & 0o077]).toEqual([name, 0]);
   });
 
   test("the migrated tables have exactly the columns of the entities", async () => {
