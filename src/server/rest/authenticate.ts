@@ -34,10 +34,10 @@ export async function identifyCaller(
   address: string,
 ): Promise<Caller> {
   const { apiToken, account } = await deps.apiIdentity.identify(token, address);
-  const { grant, access } = apiToken;
+  const { grant, access, expiresAt } = apiToken;
   // An administrator's roles are never looked at.
   const roles = grant.kind === "admin" ? new Map() : await deps.accounts.roles(account.id);
-  return { accountId: account.id, accountName: account.name, grant, access, roles };
+  return { accountId: account.id, accountName: account.name, grant, access, expiresAt, roles };
 }
 
 /** The hook that runs before every route. */

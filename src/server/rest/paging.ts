@@ -27,7 +27,7 @@ export function setTotal(
   const last = Math.max(1, Math.ceil(total / page.limit));
   const links: string[] = [];
   const add = (rel: string, number: number) => {
-    const url = new URL(request.url, `${base}/`);
+    const url = new URL(`${base}${request.url}`);
     url.searchParams.set("page", String(number));
     url.searchParams.set("limit", String(page.limit));
     links.push(`<${url.href}>; rel="${rel}"`);

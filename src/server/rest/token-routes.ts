@@ -5,7 +5,7 @@ import type { Account, ApiToken } from "../domain/account.ts";
 import { accountPermission, type Caller, requirePermission } from "../services/access.ts";
 import { actorOf, callerOf } from "./authenticate.ts";
 import { pageQuery, setTotal } from "./paging.ts";
-import { id } from "./places.ts";
+import { id, openAccount, openRepository } from "./places.ts";
 import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
 import { timeText } from "./time-text.ts";
@@ -66,10 +66,10 @@ export function tokenRoutes(app: RestApp, deps: RestDeps): void {
     },
     async (request, reply) => {
       const account = await openOwn(deps, request, request.params.username);
-      const grant = await grantFor(deps, request.body, account);
-      requireNotMore(callerOf(request), grant, request.body.access);
       const { name, access, expires_at: expires } = request.body;
       const expiresAt = expires === undefined ? null : Date.parse(expires);
+      const grant = await grantFor(deps, request, request.body, account);
+      requireNotMore(callerOf(request), { grant, access, expiresAt });
       const made = await deps.apiTokens.create(account, { name, grant, access, expiresAt }, actorOf(request));
       // `sha1` is the name under which Gitea's clients look for it.
       return reply.code(201).send({ ...tokenJson(made.apiToken), sha1: made.token, token: made.token });
@@ -102,8 +102,10 @@ async function openOwn(deps: RestDeps, request: FastifyRequest, username: string
   return account;
 }
 
+/** @throws AppError not_found, with one answer for what does not exist and for what the caller may not know of */
 async function grantFor(
   deps: RestDeps,
+  request: FastifyRequest,
   wanted: z.infer<typeof newToken>,
   account: Account,
 ): Promise<ApiToken["grant"]> {
@@ -111,22 +113,28 @@ async function grantFor(
     case "admin":
       return { kind: "admin" };
     case "owner": {
-      const owner = wanted.owner === undefined ? account : await deps.accounts.get(wanted.owner);
+      const owner = wanted.owner === undefined ? account : await openAccount(deps, request, wanted.owner, "read");
       return { kind: "owner", ownerId: owner.id };
     }
     case "repository": {
-      const [owner = "", name = ""] = (wanted.repository ?? "").split("/");
-      const repository = await deps.repositories.find(owner, name);
-      if (repository === undefined)
-        throw new AppError("invalid", "the grant repository needs a repository that exists, as owner/name");
+      const [owner = "", repo = ""] = (wanted.repository ?? "").split("/");
+      if (repo === "") throw new AppError("invalid", "the grant repository needs a repository, as owner/name");
+      const repository = await openRepository(deps, request, { owner, repo }, "read");
       return { kind: "repository", ownerId: repository.ownerId, repositoryId: repository.id };
     }
   }
 }
 
 /** Nobody gives more than he has. */
-function requireNotMore(caller: Caller, grant: ApiToken["grant"], access: ApiToken["access"]): void {
+function requireNotMore(
+  caller: Caller,
+  { grant, access, expiresAt }: Pick<ApiToken, "grant" | "access" | "expiresAt">,
+): void {
   const isAdmin = caller.grant.kind === "admin";
+  if (caller.expiresAt !== null && (expiresAt === null || expiresAt > caller.expiresAt)) {
+    const until = timeText(caller.expiresAt);
+    throw new AppError("forbidden", `this token expires, and so must those it makes: give expires_at up to ${until}`);
+  }
   if (access === "write" && caller.access !== "write")
     throw new AppError("forbidden", "a token that may only read cannot make one that may write");
   if (isAdmin) return;

@@ -7,6 +7,8 @@ export interface Caller {
   readonly accountName: string;
   readonly grant: ApiToken["grant"];
   readonly access: ApiToken["access"];
+  /** When the token expires, epoch ms; null: never. */
+  readonly expiresAt: number | null;
   /** Roles of the account, itself included. */
   readonly roles: ReadonlyMap<number, Role>;
 }

@@ -17,7 +17,7 @@ const OTHER = 3;
 function caller(grant: Caller["grant"], access: Caller["access"], role?: Role): Caller {
   const roles = new Map<number, Role>([[ME, "owner"]]);
   if (role !== undefined) roles.set(ORG, role);
-  return { accountId: ME, accountName: "me", grant, access, roles };
+  return { accountId: ME, accountName: "me", grant, access, expiresAt: null, roles };
 }
 
 const needs: readonly Need[] = ["read", "write", "owner"];
