@@ -39,7 +39,8 @@ export function reportError(thrown: unknown, context: Pick<CliContext, "stderr" 
   if (line !== null) context.stderr.write(`act-runner-ts: ${sanitize(line)}\n`);
   if ((context.env["DEBUG"] ?? "") !== "" && exitCode !== 0) {
     for (let cause: unknown = thrown; cause instanceof Error; cause = cause.cause) {
-      context.stderr.write(`${cause.stack ?? cause.message}\n`);
+      const lines = (cause.stack ?? cause.message).split("\n");
+      context.stderr.write(`${lines.map(sanitize).join("\n")}\n`);
     }
   }
   return exitCode;

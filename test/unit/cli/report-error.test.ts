@@ -35,4 +35,7 @@ test("an unexpected error says how to see more", () => {
 test("DEBUG shows the stacks of the causes", () => {
   const { text } = report(new AppError("internal", "outer", new Error("inner")), { DEBUG: "*" });
   expect(text).toMatch(/AppError: outer[\s\S]*Error: inner/);
+  const { text: hostile } = report(new AppError("internal", "evil \u001b[2J name"), { DEBUG: "*" });
+  expect(hostile).not.toContain("\u001b");
+  expect(hostile.split("\n").length).toBeGreaterThan(3);
 });
