@@ -2,6 +2,7 @@ import { AppError } from "../../lib/errors.ts";
 import type { ShortResult } from "../process/run-to-end.ts";
 import { exportCommit } from "./export-commit.ts";
 import { type GitCommand, gitCommand, type RemoteAccess } from "./git-command.ts";
+import { isRefName } from "./ref-name.ts";
 import { type UploadPack, type UploadPackOptions, uploadPack } from "./upload-pack.ts";
 
 /** A commit's own words. */
@@ -104,7 +105,7 @@ export class Git {
   /** Looks a name up at the remote, in git's order: as it is, as a tag, as a branch. Annotated tags give their commit. */
   async lsRemote(remote: RemoteAccess, ref: string, waits: Waits = {}): Promise<RemoteRef | undefined> {
     const url = checkedUrl(remote.url);
-    if (!isSafeRef(ref)) return undefined;
+    if (!isRefName(ref)) return undefined;
     const wanted = [ref, `refs/tags/${ref}`, `refs/heads/${ref}`];
     const patterns = wanted.flatMap((name) => [name, `${name}^{}`]);
     const result = await this.#run(`look at ${url}`, ["ls-remote", "--", url, ...patterns], {
@@ -120,7 +121,7 @@ export class Git {
 
   /** The commit behind a branch, tag, full ref or sha; undefined when there is none. */
   async resolveCommit(dir: string, ref: string, waits: Waits = {}): Promise<string | undefined> {
-    if (!isSafeRef(ref)) return undefined;
+    if (!isRefName(ref)) return undefined;
     const args = ["-C", dir, "rev-parse", "--verify", "--quiet", "--end-of-options", `${ref}^{commit}`];
     const result = await this.#run(`look-up of ${ref}`, args, { ...waits, accept: [0, 1] });
     const sha = text(result).trim();
@@ -276,11 +277,6 @@ function rows(result: ShortResult, end: string): string[] {
   return text(result)
     .split(end)
     .filter((row) => row !== "");
-}
-
-/** Whether git takes a name for a ref and nothing else: no option, range, search or path. */
-function isSafeRef(name: string): boolean {
-  return /^(?!-)(?!.*(\.\.|@\{))[^\s:^~?*[\\\p{Cc}]+$/u.test(name);
 }
 
 function checkedSha(sha: string): string {

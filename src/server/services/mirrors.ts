@@ -1,6 +1,7 @@
 import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Git } from "../../drivers/git/git.ts";
+import { isRefName } from "../../drivers/git/ref-name.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Repository } from "../domain/account.ts";
 import type { Store } from "../storage/store.ts";
@@ -78,6 +79,7 @@ export class Mirrors {
     waits: Waits,
   ): Promise<ResolvedCommit> {
     const ref = wanted.ref === undefined || wanted.ref === "" ? repository.defaultBranch : wanted.ref;
+    if (!isRefName(ref)) throw noRef(repository, ref);
     const sha = wanted.sha ?? (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(ref) ? ref : undefined);
     if (sha !== undefined)
       return await this.#resolveSha(repository, sha, ref === sha ? repository.defaultBranch : ref, waits);
@@ -87,7 +89,7 @@ export class Mirrors {
       const found = await this.#deps.git.resolveCommit(dir, full, waits);
       if (found !== undefined) return { sha: found, ref: full };
     }
-    throw new AppError("not_found", `${nameOf(repository)} has no branch or tag ${ref}; push it first`);
+    throw noRef(repository, ref);
   }
 
   async #resolveSha(repository: Repository, sha: string, ref: string, waits: Waits): Promise<ResolvedCommit> {
@@ -246,6 +248,10 @@ function fullRefs(ref: string): string[] {
 
 function nameOf(repository: Repository): string {
   return `${repository.ownerName}/${repository.name}`;
+}
+
+function noRef(repository: Repository, ref: string): AppError {
+  return new AppError("not_found", `${nameOf(repository)} has no branch or tag ${ref.slice(0, 255)}; push it first`);
 }
 
 async function realPath(path: string): Promise<string> {

@@ -6,6 +6,9 @@ import type { Mirrors } from "./mirrors.ts";
 /** Folders that are searched for workflows; the first that has any wins, as on Gitea and Forgejo. */
 export const WORKFLOW_FOLDERS = [".gitea/workflows", ".forgejo/workflows", ".github/workflows"] as const;
 
+/** Longest path that Linux takes. */
+const LONGEST_PATH = 4096;
+
 /** A workflow file at one commit. */
 export interface WorkflowFile {
   readonly path: string;
@@ -38,6 +41,7 @@ export async function findWorkflow(
   wanted: string,
   options: { readonly signal?: AbortSignal },
 ): Promise<WorkflowFile> {
+  if (wanted.length > LONGEST_PATH) throw new AppError("invalid", "the workflow's path is too long to be one");
   const path = wanted.replace(/^\.\//, "");
   if (path === "" || path.startsWith("/") || path.split("/").includes("..") || path.includes("\0")) {
     throw new AppError("invalid", `${wanted} is not a path inside the repository; give it relative to its root`);

@@ -113,6 +113,17 @@ describe("POST /runs", () => {
   it("refuses refs and commits that are not there", async () => {
     expect((await submit({ ref: "nowhere" })).status).toBe(404);
     expect((await submit({ ref: "--upload-pack=id" })).status).toBe(404);
+    const notRefs = [
+      "refs/heads/\u001b[31m",
+      "refs/heads/a\nb",
+      "refs/heads/\u0000",
+      `refs/heads/${"x".repeat(9_000)}`,
+    ];
+    for (const ref of notRefs) {
+      expect([ref, (await submit({ ref, sha })).status]).toEqual([ref, 404]);
+      expect([ref, (await submit({ ref: ref.repeat(40) })).status]).toEqual([ref, 404]);
+    }
+    expect((await submit({ workflow: `${"x".repeat(200_000)}.yml` })).status).toBe(422);
     expect((await submit({ sha: "0123456789012345678901234567890123456789" })).status).toBe(404);
     expect((await submit({ sha: "main" })).status).toBe(422);
   });
