@@ -63,7 +63,7 @@ export const repositoryEntity = new EntitySchema<RepositoryRow>({
     sealedCredential: text("sealed_credential", { nullable: true }),
     runCounter: integer("run_counter"),
     createdAt: integer("created_at"),
-    dispatchRules: json("dispatch_rules"),
+    dispatchRules: json("dispatch_rules", { nullable: true }),
   },
 });
 

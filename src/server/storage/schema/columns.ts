@@ -46,6 +46,6 @@ export function flag(name: string): EntitySchemaColumnOptions {
 }
 
 /** Any JSON, stored as text. */
-export function json(name: string): EntitySchemaColumnOptions {
-  return { type: "text", name, transformer: jsonValue };
+export function json(name: string, more: { nullable?: boolean } = {}): EntitySchemaColumnOptions {
+  return { type: "text", name, transformer: jsonValue, ...more };
 }
