@@ -10,6 +10,9 @@ import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import type { TaskChanges } from "./task-changes.ts";
 
+/** How long a runner that was deleted in the middle of a job may report on it (GitHub's cancel-timeout). */
+const WIND_DOWN_MS = 5 * 60_000;
+
 /** What may be changed of a runner from outside. */
 export type RunnerPatch = Partial<Pick<Runner, "name" | "description" | "disabled" | "priority">> & {
   /** They count in the place of the declared ones, whatever is declared later; null gives the declared ones back. */
@@ -67,7 +70,7 @@ export class EditRunner {
     return runner;
   }
 
-  /** Deletes a runner; its running tasks end as `runner_deleted`. @throws AppError not_found when it is gone */
+  /** Deletes a runner; its running tasks end as `runner_deleted`, and it is told to end them. @throws AppError not_found when it is gone */
   async delete(runnerId: number, actor: Actor): Promise<void> {
     await this.#store.write(async (tx) => {
       const now = this.#clock.now();
@@ -80,9 +83,12 @@ export class EditRunner {
   /** Runners were deleted elsewhere (with their repository or owner): what remembers them is told. */
   async deleted(runnerIds: readonly number[]): Promise<void> {
     for (const runnerId of runnerIds) {
-      this.#identity.forget(runnerId);
+      const running = [...this.#openTasks.ofRunner(runnerId)];
+      // In the middle of a job it has to hear that the job is over: refused at once, stock runners run it to its end.
+      if (running.length > 0) this.#identity.depart(runnerId, WIND_DOWN_MS);
+      else this.#identity.forget(runnerId);
       this.#dispatcher.runnerChanged(runnerId);
-      for (const { task } of [...this.#openTasks.ofRunner(runnerId)]) {
+      for (const { task } of running) {
         this.#log.warn({ task: task.id, runner: runnerId }, "a task ends because its runner was deleted");
         const message = "the runner was deleted while it ran the job";
         await this.#changes.change(task.id, { type: "runner-deleted" }, message);

@@ -57,7 +57,8 @@ export class RunnerIdentity {
   }
 
   /**
-   * The runner with this uuid and token. One that departed (an ephemeral one after its task) has `deletedAt` set and
+   * The runner with this uuid and token. One that departed (an ephemeral one after its task, one that was
+   * deleted in the middle of a job) has `deletedAt` set and
    * may only finish its reports.
    * @throws AppError unauthenticated with one message for an unknown uuid and a wrong token; exhausted after too many
    *   attempts of one address on one uuid; unavailable when the database is away
@@ -116,7 +117,8 @@ export class RunnerIdentity {
   }
 
   /**
-   * The runner's row was deleted because it has done its one task; its last reports are taken for `graceMs` more.
+   * The runner's row was deleted, because it has done its one task or in the middle of one; its last reports are taken
+   * for `graceMs` more.
    * Does nothing for a runner that was never seen: it has nothing to report.
    */
   depart(runnerId: number, graceMs: number): void {

@@ -18,7 +18,7 @@ const OWN_END_GRACE_MS = 60_000;
 const SERVER_END_GRACE_MS = 5 * 60_000;
 
 /** Ends after which no more log rows are expected. */
-const GONE: ReadonlySet<Cause> = new Set(["not_acknowledged", "runner_lost", "runner_deleted", "timeout"]);
+const GONE: ReadonlySet<Cause> = new Set(["not_acknowledged", "runner_lost", "timeout"]);
 
 /** A task that an event changed, with what else that did; acted upon when it is durable. */
 export interface TaskChange extends JobGraphChange {

@@ -153,6 +153,31 @@ describe("leases of tasks", () => {
     });
   });
 
+  it("tells a runner that is deleted in the middle of a job to end it, and takes the rest of the log", async () => {
+    const clock = new FakeClock();
+    await using subject = await openSubject({ clock });
+    const { services, store } = subject;
+    const token = await services.registrationTokens.current({ kind: "global" }, ACTOR);
+    const about = { name: "r", token, version: "1", labels: ["linux"], ephemeral: false, capabilities: [] };
+    const registered = await services.registerRunner.register(about, "127.0.0.1");
+    const { runner } = registered;
+    const [job] = await subject.addJobs(1);
+    const { id: taskId } = await taken(subject, runner);
+    await acknowledge(subject, runner, taskId);
+    await services.editRunner.delete(runner.id, ACTOR);
+    const identify = () => services.identity.identify(runner.uuid, registered.token, "a");
+    expect((await identify()).deletedAt).not.toBeNull();
+    const report = (result: "success" | null) =>
+      services.updateTask.report(runner.id, { taskId, result, steps: [], outputs: {} });
+    expect((await report(null)).result).toBe("cancelled");
+    const rows = [{ time: 1, content: "cleaned up" }];
+    expect(await services.appendLog.append(runner.id, { taskId, index: 0, rows, noMore: true })).toBe(1);
+    expect((await report("success")).result).toBe("cancelled");
+    expect((await store.read.jobs.get(job?.id ?? 0))?.cause).toBe("runner_deleted");
+    clock.advance(5 * 60_000);
+    await expect(identify()).rejects.toThrow(/unregistered runner$/);
+  });
+
   it("gives a job back at once when its answer was not sent", async () => {
     await using subject = await openSubject({ clock: new FakeClock() });
     const [gone, next] = [await makeRunner(subject), await makeRunner(subject)];
