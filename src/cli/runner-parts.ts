@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { Machine } from "../drivers/machine/machine.ts";
 import type { Logger } from "../lib/logger.ts";
 import { parseEnvText, type RunnerConfig } from "../runner/config.ts";
 import { defaultSpoolFolder, type RunnerParts } from "../runner/daemon.ts";
@@ -22,6 +23,7 @@ export async function makeRunnerParts(
     executors: machineExecutors({ config, environment: context.env, clock: context.clock, logger }),
     spoolFolder: defaultSpoolFolder(config.runnerFile),
     proxyEnv: context.env,
+    machine: new Machine({ env: context.env, folder: context.cwd, clock: context.clock }),
     clock: context.clock,
     ids: context.ids,
     logger,

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { RPC_PREFIX, RUNNER_TOKEN_HEADER, RUNNER_UUID_HEADER, UNREGISTERED_RUNNER } from "../protocol/headers.ts";
-import { PingService, RunnerService } from "../protocol/messages.ts";
+import { PingService, RunnerService, RunnerStatusService, TaskStreamService } from "../protocol/messages.ts";
 
 /** Whom to call, and as whom. */
 export interface ClientOptions {
@@ -19,10 +19,12 @@ export interface ClientOptions {
   readonly proxyEnv?: NodeJS.ProcessEnv;
 }
 
-/** The two services of an instance, over Connect with protobuf on HTTP/1.1. Disposing closes the connections. */
+/** The services of an instance, of which the last two are only in ours, over Connect with protobuf on HTTP/1.1. Disposing closes the connections. */
 export interface RunnerClient extends Disposable {
   readonly ping: Client<typeof PingService>;
   readonly runner: Client<typeof RunnerService>;
+  readonly stream: Client<typeof TaskStreamService>;
+  readonly status: Client<typeof RunnerStatusService>;
 }
 
 /** Makes the client; nothing is sent yet. */
@@ -42,6 +44,8 @@ export function createRunnerClient(options: ClientOptions): RunnerClient {
   return {
     ping: createClient(PingService, transport),
     runner: createClient(RunnerService, transport),
+    stream: createClient(TaskStreamService, transport),
+    status: createClient(RunnerStatusService, transport),
     [Symbol.dispose]: () => agent.destroy(),
   };
 }

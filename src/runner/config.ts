@@ -42,6 +42,15 @@ export interface RunnerConfig {
   /** Address of /healthz and /readyz, or undefined. */
   readonly metricsAddress: string | undefined;
   readonly readinessGraceMs: number;
+  /** When the machine counts as unfit for work. */
+  readonly healthCheck: {
+    readonly enabled: boolean;
+    readonly minFreeDiskMib: number;
+    /** Empty: none. */
+    readonly script: string;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+  };
 }
 
 /** A compiled configuration, and what is odd about its sources. */
@@ -104,6 +113,13 @@ function compile(values: ReadonlyMap<string, Value>): RunnerConfig {
     hostWorkdirParent: get("host.workdir_parent"),
     metricsAddress: get<boolean>("metrics.enabled") ? get("metrics.addr") : undefined,
     readinessGraceMs: get("metrics.readiness_grace"),
+    healthCheck: {
+      enabled: get("health_check.enabled"),
+      minFreeDiskMib: get("health_check.min_free_disk_space_mb"),
+      script: get("health_check.script"),
+      intervalMs: get("health_check.interval"),
+      timeoutMs: get("health_check.timeout"),
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
+import { RunnerPhase } from "../protocol/messages.ts";
 import { createRunnerClient } from "./client.ts";
 import type { RunnerConfig } from "./config.ts";
 import { declare, type ServerFacts } from "./declare.ts";
@@ -14,11 +15,15 @@ import type { ExecutorSet } from "./executor-set.ts";
 import { Health } from "./health.ts";
 import { serveHealth } from "./health-server.ts";
 import { parseLabels } from "./labels.ts";
+import { MachineHealth, type RunnerMachine } from "./machine-health.ts";
 import { type PollEnd, Poller } from "./poller.ts";
 import type { RunnerFile } from "./runner-file.ts";
 import { loadRunnerFile, saveRunnerFile } from "./runner-file.ts";
 import { lockRunnerFile } from "./runner-lock.ts";
+import { StatusReporter, type StatusReporterOptions } from "./status-reporter.ts";
+import { takeTasks } from "./take-tasks.ts";
 import { runTask, type TaskRunnerOptions } from "./task-runner.ts";
+import { TaskSlots } from "./task-slots.ts";
 
 /** What every way of running tasks needs. */
 export interface RunnerParts {
@@ -31,6 +36,8 @@ export interface RunnerParts {
   /** Folder for rows of jobs whose server is away; made when missing. */
   readonly spoolFolder: string;
   readonly proxyEnv?: NodeJS.ProcessEnv;
+  /** What is reported of this machine. */
+  readonly machine: RunnerMachine;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -86,7 +93,7 @@ export interface TaskLimits {
 
 /** Declares the runner, then polls and runs tasks; see `runDaemon`. */
 export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits: TaskLimits): Promise<RunnerEnd> {
-  const { config, clock, ids, logger, version, stop } = parts;
+  const { config, clock, ids, logger, version, stop, machine } = parts;
   await mkdir(parts.spoolFolder, { recursive: true, mode: 0o700 });
   const { address, uuid, token } = identity;
   using client = createRunnerClient({
@@ -104,33 +111,74 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   const health = new Health(clock, config.readinessGraceMs);
   await using _ = config.metricsAddress === undefined ? undefined : await serveHealth(config.metricsAddress, health);
   using ending = new JobsEnd(parts);
+  const engines = (["docker", "podman"] as const).filter((engine) => labels.some(({ schema }) => schema === engine));
+  const machineHealth = new MachineHealth({ machine, config: config.healthCheck, engines, clock });
   const tasks = taskRunnerOptions(identity, parts, {
     client,
     executors,
     labels,
     server,
   });
+  const slots = new TaskSlots({
+    capacity: limits.maxTasks === 1 ? 1 : config.capacity,
+    ...limits,
+    run: (task, { cancelled }) => runTask(task, tasks, { signal: ending.signal, cancelled }),
+    logger,
+  });
   const poller = new Poller({
     client,
-    capacity: limits.maxTasks === 1 ? 1 : config.capacity,
+    slots,
     fetchTimeoutMs: config.fetchTimeoutMs,
     parks: server.isOurs,
     intervalMs: config.fetchIntervalMs,
     intervalMaxMs: config.fetchIntervalMaxMs,
-    ...limits,
-    run: (task) => runTask(task, tasks, { signal: ending.signal }),
+    ...(limits.onlyNow === undefined ? {} : { onlyNow: limits.onlyNow }),
+    isUnfit: async () => (await machineHealth.look()) !== undefined,
     onPoll: (answered) => health.polled(answered),
     clock,
     ids,
     logger,
   });
-  const end = await poller.run({ signal: stop });
+  await using _reports = await startReports(
+    { client, slots, machine, health: machineHealth, clock, logger },
+    server,
+    stop,
+  );
+  const onStreams = server.isOurs && limits.onlyNow !== true;
+  const end = onStreams
+    ? await takeTasks(
+        {
+          ...{ client, slots, poller, clock, ids, logger },
+          onContact: () => health.polled(true),
+          onBreak: () => health.polled(false),
+        },
+        { signal: stop },
+      )
+    : await poller.run({ signal: stop });
   if (end === "unregistered") {
     health.unregistered();
     logger.error({ address }, "the server no longer knows this runner; running jobs are finished, then it stops");
   }
-  await poller.drain();
-  return { end, lastResult: poller.lastResult };
+  await slots.drain();
+  return { end, lastResult: slots.lastResult };
+}
+
+/** Reports once, so that the server knows the machine's health before it gives work, and from then on every 20 s. */
+async function startReports(
+  options: StatusReporterOptions,
+  server: ServerFacts,
+  stopping: AbortSignal,
+): Promise<AsyncDisposable> {
+  const over = new AbortController();
+  const reporter = new StatusReporter(options);
+  if (server.isOurs) await reporter.report(RunnerPhase.STARTING, { signal: stopping });
+  const loop = server.isOurs ? reporter.run({ stopping, signal: over.signal }) : Promise.resolve();
+  return {
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await loop;
+    },
+  };
 }
 
 function taskRunnerOptions(

@@ -2,20 +2,17 @@ import { backOffMs } from "../lib/back-off.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
-import { WakeUp } from "../lib/wake-up.ts";
 import { REQUEST_KEY_HEADER } from "../protocol/headers.ts";
 import type { Task } from "../protocol/messages.ts";
 import { classifyCallError, isDeadline, type RunnerClient } from "./client.ts";
-import type { Outcome } from "./engine/job-event.ts";
 import { Outage } from "./report/outage.ts";
+import type { TaskSlots } from "./task-slots.ts";
 
 /** How a runner asks for tasks. */
 export interface PollerOptions {
   readonly client: RunnerClient;
-  /** Tasks at the same time. */
-  readonly capacity: number;
-  /** Stop after so many tasks. @default no limit */
-  readonly maxTasks?: number;
+  /** Where tasks go. */
+  readonly slots: TaskSlots;
   /** Stop when the first answer has no task. @default false */
   readonly onlyNow?: boolean;
   /** Deadline of a call to a server that answers at once. */
@@ -24,8 +21,8 @@ export interface PollerOptions {
   readonly parks: boolean;
   readonly intervalMs: number;
   readonly intervalMaxMs: number;
-  /** Runs one task; never rejects. */
-  readonly run: (task: Task) => Promise<Outcome>;
+  /** Whether the machine cannot take work now; it is not asked for any then. @default never */
+  readonly isUnfit?: () => Promise<boolean>;
   /** Told of every answered and every failed call. */
   readonly onPoll?: (answered: boolean) => void;
   readonly clock: Clock;
@@ -51,16 +48,12 @@ type Answer = { kind: "task"; task: Task } | { kind: "empty" } | { kind: "failed
  */
 export class Poller {
   readonly #options: PollerOptions;
-  readonly #running = new Map<bigint, Promise<Outcome>>();
-  readonly #freed = new WakeUp();
   readonly #outage: Outage;
   #version = 0n;
   #empty = 0;
-  #taken = 0;
   #askedAt = 0;
   #parks: boolean;
   #requestKey: string;
-  #lastResult: Outcome | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -69,50 +62,27 @@ export class Poller {
     this.#parks = options.parks;
   }
 
-  /** Result of the task that ended last. */
-  get lastResult(): Outcome | undefined {
-    return this.#lastResult;
-  }
-
   /** Polls until the signal aborts or there is nothing more to ask for; tasks may still be running then. */
   async run(options: { signal: AbortSignal }): Promise<PollEnd> {
     const { signal } = options;
-    const { capacity, maxTasks = Number.POSITIVE_INFINITY, onlyNow = false } = this.#options;
+    const { slots, isUnfit, onlyNow = false } = this.#options;
     while (!signal.aborted) {
-      if (this.#taken >= maxTasks) return "enough";
-      if (this.#running.size >= capacity) {
-        await this.#freed.wait({ signal });
+      if (slots.enough) return "enough";
+      if (slots.full) {
+        await slots.free({ signal });
+        continue;
+      }
+      if ((await isUnfit?.()) === true) {
+        await this.#rest(signal);
         continue;
       }
       const answer = await this.#fetch(signal);
       if (answer.kind === "unregistered") return "unregistered";
-      if (answer.kind === "task") this.#start(answer.task);
+      if (answer.kind === "task") slots.take(answer.task);
       else if (answer.kind === "empty" && onlyNow) return "no-task";
       else await this.#pause(signal);
     }
     return "stopped";
-  }
-
-  /** Resolves when no task is running. */
-  async drain(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running.values());
-  }
-
-  #start(task: Task): void {
-    if (this.#running.has(task.id)) {
-      this.#options.logger.warn({ task: String(task.id) }, "the server offered a task again that is running; ignored");
-      return;
-    }
-    this.#taken += 1;
-    this.#running.set(
-      task.id,
-      this.#options.run(task).then((result) => {
-        this.#running.delete(task.id);
-        this.#lastResult = result;
-        this.#freed.wake();
-        return result;
-      }),
-    );
   }
 
   /**
@@ -152,6 +122,10 @@ export class Poller {
       onPoll?.(false);
       return { kind: "failed" };
     }
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(this.#options.intervalMaxMs, { signal }).catch(() => undefined);
   }
 
   async #pause(signal: AbortSignal): Promise<void> {

@@ -33,11 +33,12 @@ export interface TaskRunnerOptions {
  * Runs one task from its first report to its last and returns its result. Never rejects: what goes wrong is in the
  * job's log and in the result.
  * @param options.signal aborts with a KillReason when the runner ends its jobs
+ * @param options.cancelled aborts when the server wants the task stopped; the answers to reports say so, too
  */
 export async function runTask(
   task: Task,
   parts: TaskRunnerOptions,
-  options: { signal: AbortSignal },
+  options: { signal: AbortSignal; cancelled?: AbortSignal },
 ): Promise<Outcome> {
   const logger = parts.logger;
   const id = String(task.id);
@@ -45,6 +46,9 @@ export async function runTask(
   const onAbort = () => stop.abort(options.signal.reason);
   if (options.signal.aborted) onAbort();
   options.signal.addEventListener("abort", onAbort, { once: true });
+  const onCancel = () => stop.abort("cancelled" satisfies KillReason);
+  if (options.cancelled?.aborted) onCancel();
+  options.cancelled?.addEventListener("abort", onCancel, { once: true });
   const plan = planSafely(task, parts);
   await using reporter = new Reporter({
     taskId: task.id,
@@ -65,6 +69,7 @@ export async function runTask(
   logger.info({ task: id }, "task started");
   const result = await runPlan(plan, parts, reporter.emit, stop.signal);
   options.signal.removeEventListener("abort", onAbort);
+  options.cancelled?.removeEventListener("abort", onCancel);
   const end = await reporter.finish();
   if (end === "done") logger.info({ task: id, result }, "task finished");
   else logger.error({ task: id, result, end }, "task finished, but the server could not be told everything");

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Machine } from "../../../src/drivers/machine/machine.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
@@ -75,6 +76,7 @@ describe("runDaemon", () => {
       logger: silentLogger,
     }),
     spoolFolder: defaultSpoolFolder(config.runnerFile),
+    machine: new Machine({ env: { PATH: process.env["PATH"] }, folder, clock: systemClock }),
     clock: systemClock,
     ids: systemIds,
     logger: silentLogger,

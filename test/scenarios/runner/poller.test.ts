@@ -2,10 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
-import type { FetchTaskRequest, Task } from "../../../src/protocol/messages.ts";
+import type { FetchTaskRequest } from "../../../src/protocol/messages.ts";
 import { createRunnerClient, type RunnerClient } from "../../../src/runner/client.ts";
 import type { Outcome } from "../../../src/runner/engine/job-event.ts";
 import { Poller, type PollerOptions } from "../../../src/runner/poller.ts";
+import { TaskSlots } from "../../../src/runner/task-slots.ts";
 import { eventually } from "../../support/eventually.ts";
 import { FakeGitea } from "../../support/fake-gitea/fake-gitea.ts";
 
@@ -27,20 +28,31 @@ describe("Poller", () => {
     await gitea[Symbol.asyncDispose]();
   });
 
-  const poller = (more: Partial<PollerOptions> = {}) =>
-    new Poller({
+  const poller = ({
+    capacity = 1,
+    maxTasks,
+    ...more
+  }: Partial<PollerOptions> & { capacity?: number; maxTasks?: number } = {}) => {
+    const slots = new TaskSlots({
+      capacity,
+      ...(maxTasks === undefined ? {} : { maxTasks }),
+      run: (task) => new Promise((resolve) => ended.set(task.id, resolve)),
+      logger: silentLogger,
+    });
+    const one = new Poller({
       client,
-      capacity: 1,
+      slots,
       fetchTimeoutMs: 1_000,
       parks: false,
       intervalMs: 5,
       intervalMaxMs: 20,
-      run: (task: Task) => new Promise((resolve) => ended.set(task.id, resolve)),
       clock: systemClock,
       ids: systemIds,
       logger: silentLogger,
       ...more,
     });
+    return { slots, run: one.run.bind(one) };
+  };
 
   const versions = () =>
     gitea.callsOf("fetchTask").map((call) => Number((call.request as FetchTaskRequest).tasksVersion));
@@ -59,8 +71,8 @@ describe("Poller", () => {
     stop.abort();
     expect(await polling).toBe("stopped");
     ended.get(2n)?.("failure");
-    await one.drain();
-    expect(one.lastResult).toBe("failure");
+    await one.slots.drain();
+    expect(one.slots.lastResult).toBe("failure");
   });
 
   it("fills its capacity", async () => {
@@ -73,7 +85,7 @@ describe("Poller", () => {
     stop.abort();
     await polling;
     for (const end of ended.values()) end("success");
-    await one.drain();
+    await one.slots.drain();
   });
 
   it("remembers the version of an empty answer, and forgets it after a task", async () => {
