@@ -6,7 +6,15 @@ import type { KillGrace } from "../../drivers/process/kill-tree.ts";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { Mutex } from "../../lib/mutex.ts";
-import type { ContainerSpec, Executor, JobEnvironment, JobLog, JobPaths, JobSpec } from "../executor.ts";
+import type {
+  ContainerFacts,
+  ContainerSpec,
+  Executor,
+  JobEnvironment,
+  JobLog,
+  JobPaths,
+  JobSpec,
+} from "../executor.ts";
 import { JobFolders } from "../host/job-folders.ts";
 import {
   type ContainerPlan,
@@ -20,7 +28,7 @@ import { containerLabels, JOB_LABEL, ownerFilter } from "./container-labels.ts";
 import { emptyFolder } from "./empty-folder.ts";
 import { MountedFiles } from "./mounted-files.ts";
 import { containerFacts, type JobNetwork, startContainer } from "./running-container.ts";
-import { startServices } from "./services.ts";
+import { type ServicePlan, startServices } from "./services.ts";
 
 /** Settings of an executor that runs jobs in containers. */
 export interface ContainerExecutorOptions {
@@ -52,6 +60,11 @@ export interface ContainerExecutorOptions {
   readonly clock?: Clock | undefined;
   /** Told what could not be cleaned up. */
   warn(problem: AppError): void;
+}
+
+/** Services that run beside a job; disposing ends them. */
+export interface JobServices extends AsyncDisposable {
+  readonly services: Readonly<Record<string, ContainerFacts>>;
 }
 
 /** Where a job's folders are in its container; GitHub's runner has them there. */
@@ -89,31 +102,19 @@ export class ContainerExecutor implements Executor {
     });
   }
 
-  async prepare(
-    job: JobSpec,
-    { signal, log = () => undefined }: { signal: AbortSignal; log?: JobLog },
-  ): Promise<JobEnvironment> {
+  async prepare(job: JobSpec, options: { signal: AbortSignal; log?: JobLog }): Promise<JobEnvironment> {
     const { owner, rules, clock = systemClock, grace, drainMs, warn } = this.#options;
+    const { signal, log = () => undefined } = options;
     checkNotCancelled(job, signal);
     if (job.container === undefined) throw noImage(job);
     const plan = planContainer(job.container, rules, "the job's container");
     const services = planServices(job, rules);
     const engine = await this.open();
     await using stack = new AsyncDisposableStack();
+    this.#claim(job, stack);
     const { paths, hostPaths, mounts } = await this.#createFolders(job, engine, stack);
-    const labels = containerLabels(owner, job.id);
-    const prefix = `act-runner-${job.id}-${owner.slice(0, 8)}`;
     const image = await this.#pull(engine, job.container, plan, { signal, log });
-    for (const service of services) {
-      service.image = await this.#pull(engine, service.spec, service.plan, { signal, log });
-    }
-    checkNotCancelled(job, signal);
-    const network = await this.#network(engine, prefix, labels, stack);
-    const readyMs = this.#options.serviceReadyMs ?? SERVICE_READY_MS;
-    const shared = { engine, labels, network, prefix, readyMs, clock, signal, log };
-    const undo = (work: () => Promise<void>) => this.#undo(stack, work);
-    const running = await startServices(services, { ...shared, undo });
-    checkNotCancelled(job, signal);
+    const { network, running, prefix, labels } = await this.#start(engine, job, services, { signal, log }, stack);
     await log(`Starting the job's container (${image})`);
     const container = await startContainer(plan, {
       ...{ engine, name: prefix, image, labels, network, aliases: ["job"], hosts: running.hosts },
@@ -132,6 +133,44 @@ export class ContainerExecutor implements Executor {
       containers: { container: facts, services: running.facts },
       remove: () => remains.disposeAsync(),
     });
+  }
+
+  /** Starts the services of a job that runs elsewhere on this machine. On failure or abort it leaves nothing behind. */
+  async prepareServices(job: JobSpec, options: { signal: AbortSignal; log?: JobLog }): Promise<JobServices> {
+    const { signal, log = () => undefined } = options;
+    checkNotCancelled(job, signal);
+    const services = planServices(job, this.#options.rules);
+    const engine = await this.open();
+    await using stack = new AsyncDisposableStack();
+    this.#claim(job, stack);
+    const { running } = await this.#start(engine, job, services, { signal, log }, stack);
+    const remains = stack.move();
+    return { services: running.facts, [Symbol.asyncDispose]: () => remains.disposeAsync() };
+  }
+
+  /** Makes the job's network, and starts its services in it. */
+  async #start(
+    engine: Engine,
+    job: JobSpec,
+    services: ReturnType<typeof planServices>,
+    { signal, log }: { signal: AbortSignal; log: JobLog },
+    stack: AsyncDisposableStack,
+  ) {
+    const { owner, clock = systemClock, serviceReadyMs = SERVICE_READY_MS } = this.#options;
+    const labels = containerLabels(owner, job.id);
+    const prefix = `act-runner-${job.id}-${owner.slice(0, 8)}`;
+    const plans: ServicePlan[] = [];
+    for (const { spec, name, plan } of services) {
+      plans.push({ name, plan, image: await this.#pull(engine, spec, plan, { signal, log }) });
+    }
+    checkNotCancelled(job, signal);
+    const network = await this.#network(engine, prefix, labels, stack);
+    const running = await startServices(plans, {
+      ...{ engine, labels, network, prefix, readyMs: serviceReadyMs, clock, signal, log },
+      undo: (work) => this.#undo(stack, work),
+    });
+    checkNotCancelled(job, signal);
+    return { network, running, prefix, labels };
   }
 
   /** Containers, networks and folders of jobs that this runner did not bring to an end, since it crashed or was killed. */
@@ -157,12 +196,16 @@ export class ContainerExecutor implements Executor {
     }
   }
 
-  async #createFolders(job: JobSpec, engine: Engine, stack: AsyncDisposableStack) {
-    if (this.#live.has(job.id)) {
-      throw new AppError("conflict", `job ${job.id} is running already; a job id may be used once`);
+  /** A job is live before anything of it is there, so that nobody takes it for an orphan. */
+  #claim({ id }: JobSpec, stack: AsyncDisposableStack): void {
+    if (this.#live.has(id)) {
+      throw new AppError("conflict", `job ${id} is running already; a job id may be used once`);
     }
-    this.#live.add(job.id);
-    stack.defer(() => void this.#live.delete(job.id));
+    this.#live.add(id);
+    stack.defer(() => void this.#live.delete(id));
+  }
+
+  async #createFolders(job: JobSpec, engine: Engine, stack: AsyncDisposableStack) {
     const folders = this.#folders();
     const root = folders.jobRoot(job.id);
     const hostPaths = await folders.create(job);
@@ -257,8 +300,7 @@ export class ContainerExecutor implements Executor {
 
 function planServices(job: JobSpec, rules: ContainerRules) {
   return (job.services ?? []).map((spec) => {
-    const plan = withProgram(planContainer(spec, rules, `the service ${spec.name}`), spec);
-    return { name: spec.name, spec, plan, image: spec.image };
+    return { name: spec.name, spec, plan: withProgram(planContainer(spec, rules, `the service ${spec.name}`), spec) };
   });
 }
 

@@ -25,6 +25,8 @@ export interface ContextPlace {
   readonly env: ReadonlyMap<string, string>;
   readonly platform: NodeJS.Platform;
   readonly frame: StepFrame;
+  /** What the `job` context says besides the status. @default nothing */
+  readonly job?: readonly (readonly [string, ExprValue])[];
 }
 
 /**
@@ -44,7 +46,7 @@ export function evaluationContext(
       ["github", place.github],
       ["runner", place.runner],
       ["env", new ExprObject(place.env, { caseSensitive: place.platform !== "win32" })],
-      ["job", new ExprObject([["status", state.status]])],
+      ["job", new ExprObject([["status", state.status], ...(place.job ?? [])])],
       ["steps", stepsContext(place.frame.steps)],
     ]),
     functions: statusFunctions(state, place.frame),

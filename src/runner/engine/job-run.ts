@@ -12,6 +12,7 @@ import { defaultVariables, runnerContext } from "./default-variables.ts";
 import { tryEvaluate } from "./evaluate.ts";
 import { HASH_LIMIT_MS, hashFiles } from "./hash-files.ts";
 import { JobActions } from "./job-actions.ts";
+import { containersContext } from "./job-containers.ts";
 import type { JobControl } from "./job-control.ts";
 import type { Emit } from "./job-event.ts";
 import type { JobRequest } from "./job-request.ts";
@@ -49,6 +50,7 @@ export class JobRun {
   readonly #fixed: ReadonlyMap<string, ExprValue>;
   readonly #githubValue: ExprObject;
   readonly #runnerValue: ExprValue;
+  readonly #job: readonly (readonly [string, ExprValue])[];
 
   constructor(parts: JobRunParts) {
     const { request, environment, platform } = parts;
@@ -77,6 +79,7 @@ export class JobRun {
       signal: parts.control.stopping,
     });
     this.#fixed = fixedContexts(request);
+    this.#job = environment.containers === undefined ? [] : containersContext(environment.containers);
     this.#githubValue = new ExprObject(Object.entries(this.github).map(([key, value]) => [key, fromJson(value)]));
     this.#runnerValue = fromJson({ ...this.#runner });
   }
@@ -104,6 +107,7 @@ export class JobRun {
       env: new Map([...state.env, ...frame.env, ...stepEnv]),
       platform,
       frame,
+      job: this.#job,
     });
   }
 
@@ -130,7 +134,7 @@ export class JobRun {
     const limit = new AbortController();
     using _ = clock.timer(HASH_LIMIT_MS, () => limit.abort());
     const signal = AbortSignal.any([control.killing, limit.signal]);
-    return await hashFiles(environment.paths.workspace, patterns, { signal });
+    return await hashFiles(environment.hostWorkspace ?? environment.paths.workspace, patterns, { signal });
   }
 
   /** The variables no workflow can override. @param github what the place adds to the `github` context */

@@ -7,6 +7,7 @@ import { decideJob, type JobDecision } from "../../workflow/decide-job.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
 import { needsContext } from "../../workflow/needs-context.ts";
 import type { ActionSource } from "../actions/action-source.ts";
+import { evaluateContainers, type JobContainers } from "./job-containers.ts";
 import { JobControl } from "./job-control.ts";
 import type { Emit, Outcome } from "./job-event.ts";
 import type { JobRequest } from "./job-request.ts";
@@ -82,10 +83,10 @@ function decide(request: JobRequest): JobDecision {
 }
 
 /** Running such a job beside its container would be worse than not running it. @throws AppError invalid */
-function checkCapabilities({ job }: JobRequest, { name, capabilities }: Executor): void {
+function checkCapabilities({ spec }: JobContainers, { name, capabilities }: Executor): void {
   const wanted = [
-    job.container !== undefined && !capabilities.images ? "container" : "",
-    job.services !== undefined && !capabilities.services ? "services" : "",
+    spec.container !== undefined && !capabilities.images ? "container" : "",
+    spec.services !== undefined && !capabilities.services ? "services" : "",
   ].filter((key) => key !== "");
   if (wanted.length === 0) return;
   throw new AppError(
@@ -101,7 +102,8 @@ async function runInEnvironment(
   masker: Masker,
 ): Promise<Outcome> {
   const { clock, executor, ids } = options;
-  checkCapabilities(request, executor);
+  const containers = evaluateContainers(request);
+  checkCapabilities(containers, executor);
   const graceMs = options.cancelGraceMs ?? DEFAULT_CANCEL_GRACE_MS;
   using control = new JobControl(clock, { signal: options.signal, graceMs });
   const state = newJobState();
@@ -109,17 +111,18 @@ async function runInEnvironment(
   await say("##[group]Set up job");
   await say(`Runner: ${request.runner.name} (version ${request.runner.version}, ${executor.name})`);
   await say(`Job: ${request.job.id}`);
+  for (const note of containers.notes) await say(note);
   {
     await using environment = await executor.prepare(
-      { id: request.id, repository: String(request.github["repository"] ?? "local/local") },
-      { signal: control.stopping },
+      { id: request.id, repository: String(request.github["repository"] ?? "local/local"), ...containers.spec },
+      { signal: control.stopping, log: say },
     );
     const platform = executor.capabilities.platform;
     const run = new JobRun({
       ...{ request, environment, platform, control, state, emit, masker, clock, ids },
       actionSource: options.actions,
       // an image brings its own Node; on the host it is the one that runs this program
-      nodePath: executor.capabilities.images ? "node" : process.execPath,
+      nodePath: environment.containers?.container === undefined ? process.execPath : "node",
     });
     await say(`Workspace: ${environment.paths.workspace}`);
     if (request.localSource !== undefined) await copyLocalSource(run, request.localSource);

@@ -19,7 +19,7 @@ export async function runScript(scope: StageScope): Promise<StageEnd> {
 
 async function defaultShell(scope: StageScope): Promise<ShellCommand> {
   const env = await scope.env();
-  const candidates = defaultShells(scope.platform, false);
+  const candidates = defaultShells(scope.platform, scope.environment.containers?.container !== undefined);
   for (const [program, command] of candidates) {
     if ((await scope.environment.which(program, env)) !== undefined) return command;
   }

@@ -1,0 +1,69 @@
+import type { Executor, JobEnvironment, JobLog, JobSpec, LineSink, StepExit, StepSpec } from "../executor.ts";
+import { anyEngine } from "./any-engine.ts";
+import type { ContainerExecutor, JobServices } from "./container-executor.ts";
+
+/**
+ * Runs jobs on the host, but those with a `container` in one; services of host jobs run beside them, and are reached by
+ * the ports that they publish. For labels that name no engine.
+ */
+export class HostWithContainers implements Executor {
+  readonly name: string;
+  readonly capabilities: Executor["capabilities"];
+  readonly #host: Executor;
+  readonly #engines: readonly ContainerExecutor[];
+
+  /** @param engines the machine's, the preferred one first */
+  constructor(host: Executor, engines: readonly ContainerExecutor[]) {
+    this.name = host.name;
+    this.capabilities = { ...host.capabilities, services: true, images: true };
+    this.#host = host;
+    this.#engines = engines;
+  }
+
+  async prepare(job: JobSpec, options: { signal: AbortSignal; log?: JobLog }): Promise<JobEnvironment> {
+    const { services = [], container } = job;
+    if (container !== undefined) return await (await anyEngine(this.#engines)).prepare(job, options);
+    if (services.length === 0) return await this.#host.prepare(job, options);
+    await using stack = new AsyncDisposableStack();
+    const beside = stack.use(await (await anyEngine(this.#engines)).prepareServices(job, options));
+    const environment = stack.use(await this.#host.prepare(job, options));
+    return new HostJobWithServices(environment, beside, stack.move());
+  }
+}
+
+/** A job of the host with containers beside it. */
+class HostJobWithServices implements JobEnvironment {
+  readonly containers: NonNullable<JobEnvironment["containers"]>;
+  readonly paths: JobEnvironment["paths"];
+  readonly baseEnv: JobEnvironment["baseEnv"];
+  readonly #host: JobEnvironment;
+  readonly #all: AsyncDisposable;
+
+  constructor(host: JobEnvironment, { services }: JobServices, all: AsyncDisposable) {
+    this.paths = host.paths;
+    this.baseEnv = host.baseEnv;
+    this.containers = { services };
+    this.#host = host;
+    this.#all = all;
+  }
+
+  exec(step: StepSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit> {
+    return this.#host.exec(step, options);
+  }
+
+  writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void> {
+    return this.#host.writeFile(path, content, options);
+  }
+
+  readFile(path: string, options: { maxBytes: number }): Promise<Buffer | undefined> {
+    return this.#host.readFile(path, options);
+  }
+
+  which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined> {
+    return this.#host.which(program, env);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#all[Symbol.asyncDispose]();
+  }
+}
