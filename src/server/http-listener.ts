@@ -1,5 +1,11 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { Clock } from "../lib/clock.ts";
 
@@ -11,6 +17,11 @@ const PEEK_MS = 10_000;
 const MAX_STREAMS = 1_000;
 /** Idle time after which the kernel probes whether the peer is still there. */
 const KEEP_ALIVE_MS = 30_000;
+
+/** Connections without a request are let go after it, on either version of HTTP. */
+const IDLE_MS = 65_000;
+/** A request has to be there in whole by then; http.Server's own limit, which http2 does not have. */
+const REQUEST_MS = 300_000;
 
 /** One port for HTTP/1.1 and for HTTP/2 without TLS. */
 export interface HttpListener {
@@ -32,14 +43,19 @@ export interface HttpListener {
  * timeouts of http.Server and hangs in close).
  */
 export function createHttpListener(handler: RequestListener, clock: Clock): HttpListener {
-  const server = createServer({ keepAliveTimeout: 65_000 }, handler);
+  const server = createServer({ keepAliveTimeout: IDLE_MS }, handler);
   const http2 = createHttp2Server({ settings: { maxConcurrentStreams: MAX_STREAMS } });
   // Fastify's handler reads both kinds of request; the types of the compatibility API only differ in what it never uses.
-  http2.on("request", handler as unknown as Parameters<Http2Server["on"]>[1]);
+  const handle = handler as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+  http2.on("request", (request, response) => {
+    limitRequest(request, clock);
+    handle(request, response);
+  });
   const sessions = new Set<ServerHttp2Session>();
   const peeking = new Set<Socket>();
   http2.on("session", (session) => {
     sessions.add(session);
+    limitIdleTime(session, clock);
     session.once("close", () => sessions.delete(session));
   });
   http2.on("sessionError", (_error, session) => session.destroy());
@@ -70,6 +86,32 @@ export function createHttpListener(handler: RequestListener, clock: Clock): Http
       server.closeAllConnections();
     },
   };
+}
+
+/** Lets a session go that has had no stream for a while; pings alone do not keep it. */
+function limitIdleTime(session: ServerHttp2Session, clock: Clock): void {
+  let streams = 0;
+  const wait = () => clock.timer(IDLE_MS, () => session.close());
+  let timer = wait();
+  session.on("stream", (stream) => {
+    streams++;
+    timer[Symbol.dispose]();
+    stream.once("close", () => {
+      streams--;
+      if (streams === 0 && !session.destroyed) timer = wait();
+    });
+  });
+  session.once("close", () => timer[Symbol.dispose]());
+}
+
+/** Ends the stream of a request whose body does not come. */
+function limitRequest(request: Http2ServerRequest, clock: Clock): void {
+  if (request.complete) return;
+  const { stream } = request;
+  const timer = clock.timer(REQUEST_MS, () => {
+    if (!request.complete) stream.close(constants.NGHTTP2_CANCEL);
+  });
+  stream.once("close", () => timer[Symbol.dispose]());
 }
 
 /** Reads until three bytes are there, puts them back and tells whether they open an HTTP/2 connection. */
