@@ -4,7 +4,9 @@ import { Machine } from "../drivers/machine/machine.ts";
 import type { Logger } from "../lib/logger.ts";
 import { parseEnvText, type RunnerConfig } from "../runner/config.ts";
 import { defaultSpoolFolder, type RunnerParts } from "../runner/daemon.ts";
+import { machineActions } from "../runner/machine-actions.ts";
 import { machineExecutors } from "../runner/machine-executors.ts";
+import { workFolder } from "../runner/work-folder.ts";
 import type { CliContext } from "./cli-context.ts";
 import { packageVersion } from "./package-version.ts";
 import type { StopSignals } from "./stop-signals.ts";
@@ -21,6 +23,13 @@ export async function makeRunnerParts(
     version: await packageVersion(),
     envFile: await readEnvFile(resolve(context.cwd, config.envFile)),
     executors: machineExecutors({ config, environment: context.env, clock: context.clock, logger }),
+    actions: machineActions({
+      cacheDir: workFolder(config),
+      environment: context.env,
+      ids: context.ids,
+      githubMirror: config.githubMirror,
+      offline: config.offlineActions,
+    }),
     spoolFolder: defaultSpoolFolder(config.runnerFile),
     proxyEnv: context.env,
     machine: new Machine({ env: context.env, folder: context.cwd, clock: context.clock }),

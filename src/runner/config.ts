@@ -35,6 +35,15 @@ export interface RunnerConfig {
   readonly cancelGraceMs: number;
   readonly setActEnv: boolean;
   readonly allocatePty: boolean;
+  /** Takes the place of https://github.com for actions; empty: none. */
+  readonly githubMirror: string;
+  readonly builtinActions: boolean;
+  readonly patchActions: boolean;
+  /** Ask no host about refs of actions that were seen before. */
+  readonly offlineActions: boolean;
+  /** Scripts around the steps; empty: none. */
+  readonly hookStarted: string;
+  readonly hookCompleted: string;
   /** Full labels; empty: those of the registration. */
   readonly labels: readonly string[];
   /** Empty: beside the registration. */
@@ -109,6 +118,12 @@ function compile(values: ReadonlyMap<string, Value>): RunnerConfig {
     cancelGraceMs: get("runner.cancel_timeout"),
     setActEnv: get("runner.set_act_env"),
     allocatePty: get("runner.allocate_pty"),
+    githubMirror: get("runner.github_mirror"),
+    builtinActions: get("runner.builtin_actions"),
+    patchActions: get("runner.patch_actions"),
+    offlineActions: get("cache.offline_mode"),
+    hookStarted: get("runner.hooks.job_started"),
+    hookCompleted: get("runner.hooks.job_completed"),
     labels: get("runner.labels"),
     hostWorkdirParent: get("host.workdir_parent"),
     metricsAddress: get<boolean>("metrics.enabled") ? get("metrics.addr") : undefined,

@@ -6,11 +6,13 @@ import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import { RunnerPhase } from "../protocol/messages.ts";
+import type { ActionSource } from "./actions/action-source.ts";
 import { createRunnerClient } from "./client.ts";
 import type { RunnerConfig } from "./config.ts";
 import { declare, type ServerFacts } from "./declare.ts";
 import { runnerArch } from "./engine/default-variables.ts";
 import type { Outcome } from "./engine/job-event.ts";
+import type { JobHooks } from "./engine/job-request.ts";
 import type { ExecutorSet } from "./executor-set.ts";
 import { Health } from "./health.ts";
 import { serveHealth } from "./health-server.ts";
@@ -33,6 +35,8 @@ export interface RunnerParts {
   readonly envFile?: Readonly<Record<string, string>>;
   /** The executors of this machine, made for this runner; disposed by nobody. */
   readonly executors: (identity: RunnerFile) => Promise<ExecutorSet>;
+  /** Where actions come from. @default none can be fetched */
+  readonly actions?: ActionSource;
   /** Folder for rows of jobs whose server is away; made when missing. */
   readonly spoolFolder: string;
   readonly proxyEnv?: NodeJS.ProcessEnv;
@@ -199,6 +203,8 @@ function taskRunnerOptions(
       serverCapabilities: server.capabilities,
       conditionDecided: server.isOurs,
       timeoutMs: config.jobTimeoutMs,
+      actions: { builtin: config.builtinActions, patch: config.patchActions },
+      hooks: hooksOf(config, parts.envFile ?? {}),
     },
     timing: {
       logLatencyMs: config.logLatencyMs,
@@ -208,12 +214,21 @@ function taskRunnerOptions(
       giveUpMs: config.reportGiveUpMs,
       retry: { baseMs: 200, maxMs: 5_000 },
     },
+    actions: parts.actions,
     cancelGraceMs: config.cancelGraceMs,
     spoolFolder,
     clock,
     ids,
     logger,
   };
+}
+
+/** From the configuration, else from the variables that GitHub's runner knows. */
+function hooksOf(config: RunnerConfig, envFile: Readonly<Record<string, string>>): JobHooks {
+  const envs = { ...envFile, ...config.envs };
+  const started = config.hookStarted || envs["ACTIONS_RUNNER_HOOK_JOB_STARTED"];
+  const completed = config.hookCompleted || envs["ACTIONS_RUNNER_HOOK_JOB_COMPLETED"];
+  return { ...(started ? { started } : {}), ...(completed ? { completed } : {}) };
 }
 
 /** Aborts the running jobs: at `kill`, or when the time after `stop` is over. */

@@ -12,6 +12,7 @@ import type { Workflow } from "../workflow/model.ts";
 import { type JobOutcome, mergeLegs, needsContext } from "../workflow/needs-context.ts";
 import { parseWorkflow } from "../workflow/parse-workflow.ts";
 import { type PlannedJob, planRun } from "../workflow/plan-run.ts";
+import type { ActionSource } from "./actions/action-source.ts";
 import { runnerArch } from "./engine/default-variables.ts";
 import type { JobEvent, Outcome } from "./engine/job-event.ts";
 import type { JobRequest } from "./engine/job-request.ts";
@@ -50,6 +51,8 @@ export interface RunLocalOptions {
   readonly timeoutMs: number;
   readonly version: string;
   readonly executor: Executor;
+  /** Where actions come from. @default none can be fetched */
+  readonly actions?: ActionSource;
   readonly printer: LocalPrinter;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -136,7 +139,7 @@ class LocalRun {
   }
 
   async #runLeg({ definition }: PlannedJob, leg: JobLeg, needs: ReadonlyMap<string, JobOutcome>): Promise<JobOutcome> {
-    const { printer, executor, clock, ids, logger, signal } = this.#options;
+    const { printer, executor, actions, clock, ids, logger, signal } = this.#options;
     const outputs: Record<string, string> = {};
     printer.jobStarted(leg.name);
     const emit = (event: JobEvent) => {
@@ -144,7 +147,15 @@ class LocalRun {
       return printer.event(leg.name, event);
     };
     const request = this.#request(definition.id, leg, needs);
-    const result = await runJob(request, { executor, emit, clock, ids, logger, signal });
+    const result = await runJob(request, {
+      executor,
+      ...(actions ? { actions } : {}),
+      emit,
+      clock,
+      ids,
+      logger,
+      signal,
+    });
     printer.jobFinished(leg.name, result);
     return { result: result === "failure" && leg.continueOnError ? "success" : result, outputs };
   }

@@ -8,7 +8,7 @@ import { expandMatrix } from "../workflow/matrix.ts";
 import type { JobDefinition, Workflow } from "../workflow/model.ts";
 import { type JobOutcome, type JobResult, needsContext } from "../workflow/needs-context.ts";
 import { parseWorkflow } from "../workflow/parse-workflow.ts";
-import type { JobRequest, RunnerFacts } from "./engine/job-request.ts";
+import type { ActionSettings, JobHooks, JobRequest, RunnerFacts } from "./engine/job-request.ts";
 import { taskInputs } from "./task-inputs.ts";
 
 /** What a task is read with. */
@@ -24,6 +24,10 @@ export interface TaskPlanOptions {
   /** Words of the server's capabilities header, for GITEA_ACTIONS_CAPABILITIES. */
   readonly serverCapabilities: string;
   readonly timeoutMs: number;
+  /** @default the defaults */
+  readonly actions?: Pick<ActionSettings, "builtin" | "patch">;
+  /** @default none */
+  readonly hooks?: JobHooks;
   /** The server decides every job's `if` by itself: ours does, Gitea leaves some to the runner. */
   readonly conditionDecided: boolean;
 }
@@ -106,6 +110,9 @@ function planJob(task: Task, workflow: Workflow, job: JobDefinition, options: Ta
     fixedEnv: serviceVariables(given, token, options),
     runner: { ...options.runner, debug: options.runner.debug || debug },
     masks: ["token", "gitea_runtime_token", "actions_id_token_request_token"].map(text).filter((value) => value !== ""),
+    // the server names itself by its outside address, which need not be the one this runner reaches it by
+    actions: { ...options.actions, serverAliases: [text("server_url")].filter((url) => url !== "") },
+    ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     timeoutMs: options.timeoutMs,
   };
   return { kind: "job", request, runsOn: readRunsOn(job, base(fromJson(matrix))) };

@@ -5,6 +5,7 @@ import { toAppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import { Result, type Task } from "../protocol/messages.ts";
+import type { ActionSource } from "./actions/action-source.ts";
 import type { RunnerClient } from "./client.ts";
 import type { Emit, Outcome } from "./engine/job-event.ts";
 import { runJob } from "./engine/run-job.ts";
@@ -18,6 +19,8 @@ import { planTask, type TaskPlan, type TaskPlanOptions } from "./task-plan.ts";
 export interface TaskRunnerOptions {
   readonly client: RunnerClient;
   readonly executors: ExecutorSet;
+  /** Where actions come from. @default none can be fetched */
+  readonly actions?: ActionSource | undefined;
   readonly labels: readonly RunnerLabel[];
   readonly plan: TaskPlanOptions;
   readonly timing: ReportTiming;
@@ -92,7 +95,8 @@ async function runPlan(plan: TaskPlan, parts: TaskRunnerOptions, emit: Emit, sig
     const executor = chooseExecutor(parts.executors, parts.labels, plan.runsOn);
     // a task that is offered again after a restart must not meet the folders of its first life
     const request = { ...plan.request, id: `${plan.request.id}-${ids.uuid().slice(0, 8)}` };
-    return await runJob(request, { executor, emit, clock, ids, logger, cancelGraceMs, signal });
+    const actions = parts.actions === undefined ? {} : { actions: parts.actions };
+    return await runJob(request, { executor, ...actions, emit, clock, ids, logger, cancelGraceMs, signal });
   } catch (error) {
     logger.error({ err: error, job: plan.request.id }, "the job could not be run");
     return fail([toAppError(error).message], emit, clock);

@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { Command, Option } from "commander";
 import { HostExecutor } from "../../executors/host/host-executor.ts";
@@ -8,6 +8,7 @@ import type { JsonValue } from "../../lib/json.ts";
 import { parseEnvText } from "../../runner/config.ts";
 import type { Outcome } from "../../runner/engine/job-event.ts";
 import { readLocalWorkflows } from "../../runner/local-workflows.ts";
+import { machineActions } from "../../runner/machine-actions.ts";
 import { type RunLocalOptions, runLocal } from "../../runner/run-local.ts";
 import { parseWorkflow } from "../../workflow/parse-workflow.ts";
 import type { CliContext } from "../cli-context.ts";
@@ -69,7 +70,7 @@ export function defineExec(context: CliContext): Command {
   return addLogSettings(command)
     .addHelpText(
       "after",
-      "\nExamples:\n  act-runner-ts exec\n  act-runner-ts exec -W .gitea/workflows/ci.yml -j test\n  act-runner-ts exec -W deploy.yml -s TOKEN --input stage=dev\n\nJobs run on this machine, in a copy of the directory, as the user who calls. Exit code 1 when a job fails.",
+      "\nExamples:\n  act-runner-ts exec\n  act-runner-ts exec -W .gitea/workflows/ci.yml -j test\n  act-runner-ts exec -W deploy.yml -s TOKEN --input stage=dev\n\nJobs run on this machine, in a copy of the directory, as the user who calls. Exit code 1 when a job fails.\nActions are fetched from https://github.com, or from ACT_RUNNER_GITHUB_MIRROR, and kept in ~/.cache/act-runner-ts.",
     )
     .action(async (options: ExecFlags) => {
       await exec(options, context);
@@ -139,6 +140,15 @@ async function runHere(run: LocalRun, options: ExecFlags, context: CliContext): 
     timeoutMs: JOB_TIMEOUT_MS,
     version: await packageVersion(),
     executor,
+    actions: machineActions({
+      cacheDir: join(
+        context.env["XDG_CACHE_HOME"] || join(context.env["HOME"] || homedir(), ".cache"),
+        "act-runner-ts",
+      ),
+      environment: context.env,
+      ids: context.ids,
+      githubMirror: context.env["ACT_RUNNER_GITHUB_MIRROR"] ?? "",
+    }),
     clock: context.clock,
     ids: context.ids,
     logger,

@@ -9,7 +9,7 @@ export type CommandEffect =
   | { readonly kind: "path"; readonly directory: string }
   | { readonly kind: "annotation"; readonly annotation: Annotation }
   | { readonly kind: "add-matcher"; readonly file: string }
-  | { readonly kind: "remove-matcher"; readonly owner: string }
+  | { readonly kind: "remove-matcher"; readonly owner: string; readonly file: string }
   /** The command was wrong or is refused: the step fails. */
   | { readonly kind: "fail"; readonly message: string };
 
@@ -85,12 +85,20 @@ export class CommandInterpreter {
       case "echo":
         return this.#setEcho(data);
       case "add-matcher":
-        return [{ kind: "add-matcher", file: data }];
+        return data === ""
+          ? [failure("The command 'add-matcher' needs a file.")]
+          : [{ kind: "add-matcher", file: data }];
       case "remove-matcher":
-        return [{ kind: "remove-matcher", owner: command.properties.get("owner") ?? "" }];
+        return removeMatcher(command);
       default:
         return this.#stop(data);
     }
+  }
+
+  /** Whether one more annotation of this level is kept; to be asked once for each. */
+  countAnnotation(level: AnnotationLevel): boolean {
+    this.#annotations[level] += 1;
+    return this.#annotations[level] <= MAX_ANNOTATIONS;
   }
 
   #setEcho(data: string): readonly CommandEffect[] {
@@ -116,10 +124,16 @@ export class CommandInterpreter {
   #annotate(level: AnnotationLevel, command: WorkflowCommand): readonly CommandEffect[] {
     const annotation = toAnnotation(level, command, this.#options.relativePath);
     const effects: CommandEffect[] = rows(`##[${level}]`, placePrefix(annotation) + command.data);
-    this.#annotations[level] += 1;
-    if (this.#annotations[level] <= MAX_ANNOTATIONS) effects.push({ kind: "annotation", annotation });
+    if (this.countAnnotation(level)) effects.push({ kind: "annotation", annotation });
     return effects;
   }
+}
+
+function removeMatcher({ properties, data }: WorkflowCommand): readonly CommandEffect[] {
+  const owner = properties.get("owner") ?? "";
+  if ((owner === "") === (data === ""))
+    return [failure("The command 'remove-matcher' needs either an owner or a file.")];
+  return [{ kind: "remove-matcher", owner, file: data }];
 }
 
 function named(command: WorkflowCommand, kind: "output" | "state" | "env"): readonly CommandEffect[] {

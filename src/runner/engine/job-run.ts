@@ -18,6 +18,7 @@ import type { Emit } from "./job-event.ts";
 import type { JobRequest } from "./job-request.ts";
 import type { JobState } from "./job-state.ts";
 import type { Masker } from "./masker.ts";
+import { MatcherThread } from "./matcher-thread.ts";
 import type { StepFrame } from "./step-frame.ts";
 import type { Evaluated } from "./step-rules.ts";
 
@@ -46,6 +47,7 @@ export class JobRun {
   /** The job's own steps. */
   readonly frame: StepFrame;
   readonly actions: JobActions;
+  readonly matchers: MatcherThread;
   readonly #runner: Readonly<Record<string, JsonValue>>;
   readonly #fixed: ReadonlyMap<string, ExprValue>;
   readonly #githubValue: ExprObject;
@@ -77,6 +79,10 @@ export class JobRun {
       join: (...pieces) => this.join(...pieces),
       say: (text) => this.line(null, text),
       signal: parts.control.stopping,
+    });
+    this.matchers = new MatcherThread({
+      clock: parts.clock,
+      removed: (owner) => this.line(null, `##[warning]The problem matcher '${owner}' is removed: it took too long.`),
     });
     this.#fixed = fixedContexts(request);
     this.#job = environment.containers === undefined ? [] : containersContext(environment.containers);

@@ -1,5 +1,6 @@
 import { evaluateMapping, evaluateNumber } from "../../workflow/evaluate-template.ts";
 import type { MappingTemplate, Template } from "../../workflow/model.ts";
+import { runHook } from "./job-hooks.ts";
 import type { JobRun } from "./job-run.ts";
 import { planSteps } from "./step-handlers.ts";
 import { mergeStatus, statusAfter } from "./step-rules.ts";
@@ -20,6 +21,7 @@ export async function runStages(run: JobRun): Promise<void> {
   if (!(await setUpEnv(run))) state.status = "failure";
   const steps = await planSteps(run, request.job.steps, run.frame);
   const posts: PlannedStep[] = [];
+  await runHook(run, "started");
   for (const planned of steps) {
     if (await runOuterStage(run, run.frame, planned, "pre")) posts.unshift(planned);
   }
@@ -30,6 +32,7 @@ export async function runStages(run: JobRun): Promise<void> {
   }
   noteStop(run);
   for (const planned of posts) await runOuterStage(run, run.frame, planned, "post");
+  await runHook(run, "completed");
   noteStop(run);
   if (!control.killing.aborted) await emitOutputs(run);
 }

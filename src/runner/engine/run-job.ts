@@ -124,6 +124,7 @@ async function runInEnvironment(
       // an image brings its own Node; on the host it is the one that runs this program
       nodePath: environment.containers?.container === undefined ? process.execPath : "node",
     });
+    await using _ = run.matchers;
     await say(`Workspace: ${environment.paths.workspace}`);
     if (request.localSource !== undefined) await copyLocalSource(run, request.localSource);
     await say("##[endgroup]");

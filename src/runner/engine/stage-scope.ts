@@ -1,11 +1,13 @@
 import type { StepExit, StepSpec } from "../../executors/executor.ts";
-import { AppError } from "../../lib/errors.ts";
+import { AppError, toAppError } from "../../lib/errors.ts";
 import { evaluateMapping, evaluateText } from "../../workflow/evaluate-template.ts";
 import type { EvaluationContext } from "../../workflow/expressions/evaluation-context.ts";
 import type { MappingTemplate, RunDefaults, Step, Template } from "../../workflow/model.ts";
 import { type CommandEffect, CommandInterpreter } from "./command-interpreter.ts";
 import { FileCommands } from "./file-commands.ts";
 import type { JobRun } from "./job-run.ts";
+import { type MatchPlace, matchAnnotation } from "./matcher-annotation.ts";
+import { parseMatchers } from "./matcher-file.ts";
 import { composeStepEnv } from "./step-env.ts";
 import type { StepFrame } from "./step-frame.ts";
 import type { CompositeParts, ProcessVariables, Stage, StageEnd, StageScope } from "./step-handler.ts";
@@ -36,6 +38,8 @@ export interface StageChanges {
   summary: string;
 }
 
+/** Larger files are no problem matchers; whether a larger file is there is known all the same. */
+const MAX_SOURCE_BYTES = 1024 * 1024;
 /** Variables that a step must not set for the later ones (GitHub's deny list). */
 const REFUSED_ENV: ReadonlySet<string> = new Set(["NODE_OPTIONS"]);
 
@@ -214,8 +218,46 @@ export class ActiveStage implements StageScope {
 
   #take(line: string): void | Promise<void> {
     const effects = this.#commands.interpret(line);
-    if (effects === undefined) return this.#options.run.line(this.#row, line);
-    return this.#applyAll(effects);
+    if (effects !== undefined) return this.#applyAll(effects);
+    return this.#options.run.matchers.active ? this.#match(line) : this.#options.run.line(this.#row, line);
+  }
+
+  /** A line that completes a problem is shown as such. */
+  async #match(line: string): Promise<void> {
+    const { run } = this.#options;
+    const found = await run.matchers.match(line);
+    const annotation = found && (await matchAnnotation(found, this.#matchPlace()));
+    if (annotation === undefined) return await run.line(this.#row, line);
+    await run.line(this.#row, `##[${annotation.level}]${line}`);
+    if (!this.#commands.countAnnotation(annotation.level)) return;
+    await run.parts.emit({ type: "annotation", step: this.#row, annotation });
+  }
+
+  #matchPlace(): MatchPlace {
+    const { workspace } = this.environment.paths;
+    const exists = async (path: string) => {
+      try {
+        return (await this.environment.readFile(path, { maxBytes: MAX_SOURCE_BYTES })) !== undefined;
+      } catch (error) {
+        return error instanceof AppError && error.code === "exhausted";
+      }
+    };
+    return { workspace, platform: this.platform, exists };
+  }
+
+  async #changeMatchers(effect: { owner?: string; file: string }, change: "add" | "remove"): Promise<void> {
+    const { matchers } = this.#options.run;
+    try {
+      if (effect.owner) return await matchers.remove(effect.owner);
+      const path = this.join(this.environment.paths.workspace, effect.file);
+      const source = await this.environment.readFile(path, { maxBytes: MAX_SOURCE_BYTES });
+      if (source === undefined) throw new AppError("not_found", `there is no problem matcher ${path}`);
+      const definitions = parseMatchers(source.toString("utf8"), effect.file);
+      if (change === "add") await matchers.add(definitions);
+      else for (const { owner } of definitions) await matchers.remove(owner);
+    } catch (error) {
+      this.changes.failures.push(toAppError(error).message);
+    }
   }
 
   async #applyAll(effects: readonly CommandEffect[]): Promise<void> {
@@ -244,8 +286,9 @@ export class ActiveStage implements StageScope {
         this.changes.failures.push(effect.message);
         return;
       case "add-matcher":
+        return this.#changeMatchers(effect, "add");
       case "remove-matcher":
-        return;
+        return this.#changeMatchers(effect, "remove");
     }
   }
 

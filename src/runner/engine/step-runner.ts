@@ -32,6 +32,8 @@ export interface PlannedStep {
   readonly load: () => Promise<StepHandler>;
   /** STATE_…, kept from `pre` to `post`. */
   readonly saved: Map<string, string>;
+  /** Row above `pre` and `post`. @default the step's name */
+  readonly title?: string;
 }
 
 /** Longest limit of a timer; more means no limit. */
@@ -85,8 +87,7 @@ export async function runOuterStage(
   const condition = stage === "pre" ? planned.handler?.preIf : planned.handler?.postIf;
   const wanted = condition === undefined ? ALWAYS : await holds(place, values, condition);
   if (wanted.ok && !wanted.value) return false;
-  const title = `${stage === "pre" ? "Pre" : "Post"} ${await stepName(place)}`;
-  await run.line(null, title);
+  await run.line(null, planned.title ?? `${stage === "pre" ? "Pre" : "Post"} ${await stepName(place)}`);
   if (!wanted.ok) {
     await run.lines(null, wanted.message, "##[error]");
     run.parts.state.status = statusAfter(run.parts.state.status, "failure");

@@ -1,7 +1,8 @@
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { actionHost } from "../../support/action-host.ts";
 import { CliPlace } from "./cli-process.ts";
 
 const WORKFLOWS = fileURLToPath(new URL("./workflows", import.meta.url));
@@ -23,6 +24,15 @@ test("runs a workflow here, without a server", async () => {
   expect(out).toMatch(/rescue +\| \* skipped$/m);
   expect(code).toBe(0);
   expect(await readdir(temporary)).toEqual([]);
+});
+
+test("actions are fetched from the mirror that the environment names", async () => {
+  await using host = await actionHost();
+  const file = join(place.directory, "uses.yml");
+  await writeFile(file, "on: push\njobs: {a: {runs-on: x, steps: [{uses: octo/actions/yaml@v1}]}}\n");
+  const fetched = await place.run(["exec", "-W", file], { env: { ACT_RUNNER_GITHUB_MIRROR: host.url } });
+  expect(fetched.out, fetched.err).toContain("action.yaml was read");
+  await rm(file);
 });
 
 test("a failed job: exit code 1, job and step", async () => {

@@ -73,6 +73,18 @@ describe("compileConfig", () => {
     expect(config).toMatchObject({ fetchIntervalMaxMs: 9_000, fetchTimeoutMs: 60_000, capacity: 1 });
   });
 
+  it("reads what is said of actions and hooks", () => {
+    expect(compileConfig({}).config).toMatchObject({ githubMirror: "", builtinActions: true, patchActions: true });
+    const text =
+      "runner:\n  github_mirror: file:///m\n  builtin_actions: false\n  patch_actions: false\n  hooks:\n    job_started: /a\n    job_completed: /b\ncache:\n  offline_mode: true\n";
+    const { config, warnings } = compileConfig(file(text));
+    expect(warnings).toEqual([]);
+    expect(config).toMatchObject({
+      ...{ githubMirror: "file:///m", builtinActions: false, patchActions: false, offlineActions: true },
+      ...{ hookStarted: "/a", hookCompleted: "/b" },
+    });
+  });
+
   it("every setting has a variable of its own, and a text", () => {
     expect(new Set(SETTINGS.map((setting) => setting.variable)).size).toBe(SETTINGS.length);
     for (const setting of SETTINGS) {

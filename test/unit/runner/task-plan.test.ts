@@ -107,6 +107,15 @@ describe("planTask", () => {
     expect(request({ context: { event_name: "push", event } }).request.inputs).toEqual({});
   });
 
+  it("knows the server's outside name, and hands on what the configuration says of actions and hooks", () => {
+    const actions = { builtin: false, patch: true };
+    const hooks = { started: "/hook" };
+    const { request: job } = request({ context: { server_url: "https://else" } }, { ...OPTIONS, actions, hooks });
+    expect(job.actions).toEqual({ ...actions, serverAliases: ["https://else"] });
+    expect(job.hooks).toEqual(hooks);
+    expect(request({}).request.actions).toEqual({ serverAliases: [] });
+  });
+
   it("reads needs, and debugging from a secret or a variable", () => {
     const needs = { zero: { result: Result.CANCELLED, outputs: { a: "1" } } };
     expect(request({ needs }).request.needs).toEqual(new Map([["zero", { result: "cancelled", outputs: { a: "1" } }]]));

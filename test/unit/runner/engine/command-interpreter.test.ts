@@ -21,7 +21,7 @@ describe("CommandInterpreter", () => {
     ["::endgroup::", [{ kind: "line", text: "##[endgroup]" }]],
     ["::debug::hidden", []],
     ["::add-matcher::m.json", [{ kind: "add-matcher", file: "m.json" }]],
-    ["::remove-matcher owner=x::", [{ kind: "remove-matcher", owner: "x" }]],
+    ["::remove-matcher owner=x::", [{ kind: "remove-matcher", owner: "x", file: "" }]],
   ])("%s", (line, effects) => {
     expect(interpreter().interpret(line)).toEqual(effects);
   });
