@@ -38,6 +38,7 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     registrationToken: await secretSetting(flags.registrationTokenFile, env["ACT_RUNNER_REGISTRATION_TOKEN"]),
     serverKey: await secretSetting(flags.serverKeyFile, env["ACT_RUNNER_SERVER_KEY"]),
     defaultActionsUrl: flags.defaultActionsUrl,
+    emptyRunsOn: flags.emptyRunsOn,
     path: env["PATH"],
     version: await packageVersion(),
     writeCliFile: true,

@@ -25,6 +25,7 @@ export interface ServerFlags extends LogOptions {
   readonly registrationTokenFile?: string;
   readonly serverKeyFile?: string;
   readonly defaultActionsUrl?: string;
+  readonly emptyRunsOn?: "any" | "none";
 }
 
 /** Adds the flags of `server` and `up`. */
@@ -74,6 +75,7 @@ export function addServerSettings(command: Command): Command {
   command.addOption(
     setting("--default-actions-url <url>", "where uses: owner/repo@ref is found (default: https://github.com)"),
   );
+  command.addOption(setting("--empty-runs-on <any|none>", "runners that take jobs without runs-on (default: any)"));
   return addLogSettings(command);
 }
 

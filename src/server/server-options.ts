@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly serverKey?: string;
   /** Where `uses: owner/repo@ref` is found. @default https://github.com */
   readonly defaultActionsUrl?: string;
+  /** Which runners take jobs whose `runs-on` is empty. @default any, as Gitea; Forgejo: none */
+  readonly emptyRunsOn?: "any" | "none";
   /** PATH, where git and ssh are looked up. @default the usual system folders */
   readonly path?: string;
   /** Version that is shown. @default 0.0.0 */
@@ -64,6 +66,7 @@ export interface CompiledServerOptions {
   readonly registrationToken: string | null;
   readonly serverKey: string | null;
   readonly defaultActionsUrl: string;
+  readonly emptyRunsOn: "any" | "none";
   readonly path: string;
   readonly version: string;
   readonly writeCliFile: boolean;
@@ -89,6 +92,7 @@ const schema = z.strictObject({
   registrationToken: z.string().optional(),
   serverKey: z.string().optional(),
   defaultActionsUrl: z.string().default("https://github.com"),
+  emptyRunsOn: z.enum(["any", "none"]).default("any"),
   path: z.string().default("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
   version: z.string().default("0.0.0"),
   writeCliFile: z.boolean().default(true),

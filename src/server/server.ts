@@ -120,6 +120,7 @@ async function makeServices(
     ...{ store, keys, publicUrl, dataDir, clonePolicy, lookup: addressesOf },
     git: new Git({ path: options.path }),
     defaultActionsUrl: options.defaultActionsUrl,
+    emptyRunsOnMatches: options.emptyRunsOn === "any",
     version: options.version,
   });
 }

@@ -9,6 +9,7 @@ import {
 import { z } from "zod";
 import { accountRoutes } from "./account-routes.ts";
 import { authenticateHook } from "./authenticate.ts";
+import { dispatchRulesRoutes } from "./dispatch-rules-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { registrationTokenRoutes } from "./registration-token-routes.ts";
 import { repositoryRoutes } from "./repository-routes.ts";
@@ -75,6 +76,7 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     tokenRoutes,
     repositoryRoutes,
     runnerRoutes,
+    dispatchRulesRoutes,
     registrationTokenRoutes,
     runListRoutes,
     runRoutes,

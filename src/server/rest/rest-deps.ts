@@ -3,6 +3,7 @@ import type { Logger } from "../../lib/logger.ts";
 import type { Accounts } from "../services/accounts.ts";
 import type { ApiIdentity } from "../services/api-identity.ts";
 import type { ApiTokens } from "../services/api-tokens.ts";
+import type { DispatchRulesService } from "../services/dispatch-rules-service.ts";
 import type { Jobs } from "../services/jobs.ts";
 import type { Mirrors } from "../services/mirrors.ts";
 import type { RegistrationTokens } from "../services/registration-tokens.ts";
@@ -34,6 +35,7 @@ export interface RestDeps {
   readonly jobs: Jobs;
   readonly logs: RunLogs;
   readonly runnerAdmin: RunnerAdmin;
+  readonly dispatchRules: DispatchRulesService;
   readonly registrationTokens: RegistrationTokens;
   readonly settings: SettingsService;
   readonly serveGit: ServeGit;

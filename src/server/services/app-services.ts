@@ -8,6 +8,7 @@ import { ApiIdentity } from "./api-identity.ts";
 import { ApiTokens } from "./api-tokens.ts";
 import { CloneCredentials } from "./clone-credentials.ts";
 import type { ClonePolicy } from "./clone-url.ts";
+import { DispatchRulesService } from "./dispatch-rules-service.ts";
 import { Jobs } from "./jobs.ts";
 import { Mirrors } from "./mirrors.ts";
 import { type ProtocolServices, protocolServices } from "./protocol-services.ts";
@@ -35,6 +36,8 @@ export interface AppServicesDeps {
   readonly dataDir: string;
   readonly clonePolicy: ClonePolicy;
   readonly defaultActionsUrl: string;
+  /** Whether a job without `runs-on` fits any runner. */
+  readonly emptyRunsOnMatches: boolean;
   readonly version: string;
   /** Outside address; known once the server listens. */
   readonly publicUrl: () => string;
@@ -53,6 +56,7 @@ export interface AppServices extends AsyncDisposable {
   readonly jobs: Jobs;
   readonly logs: RunLogs;
   readonly runnerAdmin: RunnerAdmin;
+  readonly dispatchRules: DispatchRulesService;
   readonly serveGit: ServeGit;
   readonly submit: (submission: Submission, options: { readonly signal?: AbortSignal }) => Promise<SubmittedRun>;
 }
@@ -63,8 +67,9 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const definitions = new RunDefinitions();
   const graph = new WorkflowGraph({ definitions, publicUrl });
   const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
-  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings });
-  const { hasher, box, identity, presence, dispatcher, editRunner, reports } = protocol;
+  const empty = { emptyRunsOnMatches: deps.emptyRunsOnMatches };
+  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings, ...empty });
+  const { hasher, box, identity, presence, dispatcher, editRunner, reports, dispatch } = protocol;
   const credentials = new CloneCredentials(box);
   const { dataDir, clonePolicy: policy, lookup } = deps;
   const mirrors = new Mirrors({ store, git, credentials, policy, dataDir, lookup });
@@ -85,6 +90,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     jobs: new Jobs({ store }),
     logs: new RunLogs({ store, clock }),
     runnerAdmin: new RunnerAdmin({ store, clock, ids, hasher, identity, presence, editRunner, reports }),
+    dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
     submit: (submission, options) => submitRun({ store, mirrors, clock, publicUrl, jobsReady }, submission, options),
     [Symbol.asyncDispose]: () => protocol[Symbol.asyncDispose](),

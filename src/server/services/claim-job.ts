@@ -24,6 +24,8 @@ export interface Claim {
   readonly tokenMac: string;
   readonly steps: readonly TaskStep[];
   readonly requestKey: string | null;
+  /** See `matches`. */
+  readonly emptyRunsOnMatches: boolean;
   /** See `Task.cancelTimeoutMs`. */
   readonly cancelTimeoutMs: number | null;
   readonly now: number;
@@ -41,7 +43,7 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   if (run === undefined || job?.status !== "waiting") return { kind: "lost" };
   const runner = await tx.runners.get(runnerId);
   if (runner === undefined || runner.disabled) return { kind: "refused" };
-  if (!matches(job.runsOn, runner.labels) || !scopeCovers(runner.scope, job)) return { kind: "refused" };
+  if (!matches(job.runsOn, runner.labels, claim) || !scopeCovers(runner.scope, job)) return { kind: "refused" };
   if (runner.ephemeral && (await tx.tasks.openOfRunner(runnerId)).length > 0) return { kind: "refused" };
   const delivery = job.delivery + 1;
   const task = await tx.tasks.insert(

@@ -1,15 +1,17 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Store } from "../storage/store.ts";
+import type { DispatchSettings } from "./dispatch-settings.ts";
 import type { JobClaims, MadeTask } from "./job-claims.ts";
 import type { JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import { type ParkedPoll, ParkedPolls, type ParkOutcome } from "./parked-polls.ts";
 import type { Presence } from "./presence.ts";
 import type { TasksVersions } from "./tasks-versions.ts";
-import { type WaitingJob, WaitingJobs } from "./waiting-jobs.ts";
+import { keptUntil, type WaitingJob, WaitingJobs } from "./waiting-jobs.ts";
 
 const PAGE = 500;
 
@@ -35,12 +37,15 @@ export class Dispatcher {
   readonly #openTasks: OpenTasks;
   readonly #presence: Presence;
   readonly #versions: TasksVersions;
+  readonly #settings: DispatchSettings;
   readonly #onChange: (change: JobGraphChange) => void;
   readonly #onRunnerChange: (runnerId: number) => void;
   readonly #waiting = new WaitingJobs();
   readonly #parked = new ParkedPolls();
   /** Jobs that are being claimed or handed to a poll; nobody else may try them. */
   readonly #taken = new Set<number>();
+  /** Wake those jobs that are kept for runners with a preferred label. */
+  readonly #kept = new Map<number, Disposable>();
   #stopped = false;
 
   constructor(deps: {
@@ -51,6 +56,7 @@ export class Dispatcher {
     readonly openTasks: OpenTasks;
     readonly presence: Presence;
     readonly versions: TasksVersions;
+    readonly settings: DispatchSettings;
     /** Acts on what the failure of a job that cannot be built led to. */
     readonly onChange: (change: JobGraphChange) => void;
     /** Told of every runner whose row was changed or deleted. */
@@ -63,6 +69,7 @@ export class Dispatcher {
     this.#openTasks = deps.openTasks;
     this.#presence = deps.presence;
     this.#versions = deps.versions;
+    this.#settings = deps.settings;
     this.#onChange = deps.onChange;
     this.#onRunnerChange = deps.onRunnerChange;
   }
@@ -120,6 +127,7 @@ export class Dispatcher {
 
   /** Brings the memory in line with the database: at the start, and then every few seconds. */
   async reconcile(): Promise<void> {
+    await this.#settings.load();
     const mark = this.#waiting.mark;
     const seen = new Set<number>();
     let after = 0;
@@ -127,7 +135,9 @@ export class Dispatcher {
       const page = await this.#store.read.jobs.listWaiting(after, PAGE);
       for (const job of page) {
         seen.add(job.id);
-        if (!this.#taken.has(job.id)) this.#waiting.add(job);
+        if (this.#taken.has(job.id)) continue;
+        this.#waiting.add(job);
+        this.#wakeLater(job, this.#settings.of(job.repositoryId));
       }
       const last = page.at(-1);
       if (last === undefined || page.length < PAGE) break;
@@ -140,6 +150,8 @@ export class Dispatcher {
   /** Ends all parked polls without a task and takes no new ones. */
   stop(): void {
     this.#stopped = true;
+    for (const timer of this.#kept.values()) timer[Symbol.dispose]();
+    this.#kept.clear();
     for (const poll of this.#parked.all()) this.#parked.end(poll, { kind: "over" });
   }
 
@@ -151,21 +163,45 @@ export class Dispatcher {
   }
 
   #take(runner: Runner, labels: ReadonlySet<string>): WaitingJob | undefined {
-    const job = this.#waiting.take({ scope: runner.scope, labels });
+    const settings = this.#settings;
+    const job = this.#waiting.take({ runner: { scope: runner.scope, labels }, now: this.#clock.now(), settings });
     if (job !== undefined) this.#taken.add(job.id);
     return job;
   }
 
   /** Hands the job to the best parked poll, or keeps it. */
   #offer(job: WaitingJob): void {
-    const poll = this.#parked.bestFor(job);
+    const rules = this.#settings.of(job.repositoryId);
+    const poll = this.#bestFor(job, rules);
     if (poll === undefined) {
       this.#waiting.add(job);
+      this.#wakeLater(job, rules);
       return;
     }
     this.#waiting.remove(job.id);
+    this.#waiting.handedOut(job, rules.weight);
     this.#taken.add(job.id);
     this.#parked.end(poll, { kind: "job", job });
+  }
+
+  /** A runner with the preferred label, else any other once the job has waited for such a one. */
+  #bestFor(job: WaitingJob, rules: DispatchRules): ParkedPoll | undefined {
+    const { emptyRunsOnMatches } = this.#settings;
+    const { preferredLabel: label } = rules;
+    const preferred = label === null ? undefined : this.#parked.bestFor(job, { emptyRunsOnMatches, label });
+    if (preferred !== undefined || keptUntil(job, rules) > this.#clock.now()) return preferred;
+    return this.#parked.bestFor(job, { emptyRunsOnMatches });
+  }
+
+  /** A job that is kept for some runners is offered to all when its time is over; polls that park later wait for that. */
+  #wakeLater(job: WaitingJob, rules: DispatchRules): void {
+    const ms = keptUntil(job, rules) - this.#clock.now();
+    if (ms <= 0 || this.#stopped || this.#kept.has(job.id)) return;
+    const timer = this.#clock.timer(ms, () => {
+      this.#kept.delete(job.id);
+      if (this.#waiting.has(job.id)) this.#offer(job);
+    });
+    this.#kept.set(job.id, timer);
   }
 
   /** Claims a job that is in `#taken`; afterwards it is claimed, gone, or waits again. */
@@ -204,6 +240,7 @@ export class Dispatcher {
         scope: runner.scope,
         labels,
         eligible,
+        priority: runner.priority,
         idleSince: this.#presence.lastActive(runner.id) ?? 0,
         settle: (outcome) => {
           timer[Symbol.dispose]();

@@ -7,6 +7,7 @@ import type { Runner } from "../domain/runner.ts";
 import type { Task } from "../domain/task.ts";
 import type { Store } from "../storage/store.ts";
 import { type ClaimOutcome, claimJob } from "./claim-job.ts";
+import type { DispatchSettings } from "./dispatch-settings.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
@@ -37,6 +38,7 @@ export class JobClaims {
   readonly #openTasks: OpenTasks;
   readonly #graph: JobGraph;
   readonly #identity: RunnerIdentity;
+  readonly #settings: Pick<DispatchSettings, "emptyRunsOnMatches">;
 
   constructor(deps: {
     readonly store: Store;
@@ -48,6 +50,7 @@ export class JobClaims {
     readonly openTasks: OpenTasks;
     readonly graph: JobGraph;
     readonly identity: RunnerIdentity;
+    readonly settings: Pick<DispatchSettings, "emptyRunsOnMatches">;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
@@ -58,6 +61,7 @@ export class JobClaims {
     this.#openTasks = deps.openTasks;
     this.#graph = deps.graph;
     this.#identity = deps.identity;
+    this.#settings = deps.settings;
   }
 
   /** Tries to give a waiting job to a runner. @throws AppError unavailable when the database is away; the job then waits on */
@@ -95,6 +99,7 @@ export class JobClaims {
       tokenMac,
       steps: draft.steps,
       cancelTimeoutMs: draft.cancelTimeoutMs,
+      emptyRunsOnMatches: this.#settings.emptyRunsOnMatches,
       requestKey,
       now: this.#clock.now(),
     };

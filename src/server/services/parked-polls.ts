@@ -17,6 +17,8 @@ export interface ParkedPoll {
   readonly labels: ReadonlySet<string>;
   /** False for a runner that may not take a job now; it only waits for its time or for a change. */
   readonly eligible: boolean;
+  /** The runner's; higher goes first. */
+  readonly priority: number;
   /** When the runner last worked, epoch ms; 0 when it has not. */
   readonly idleSince: number;
   /** Is told the outcome, once. */
@@ -39,8 +41,8 @@ interface Profile {
 }
 
 /**
- * The parked polls. The best one for a job is a repository's runner before an owner's before a global one, and among
- * those the one that has been idle for longest.
+ * The parked polls. The best one for a job is that of the runner with the highest priority; among those a repository's
+ * runner before an owner's before a global one, and then the one that has been idle for longest.
  */
 export class ParkedPolls {
   readonly #entries = new Map<ParkedPoll, Entry>();
@@ -79,18 +81,25 @@ export class ParkedPolls {
     poll.settle(outcome);
   }
 
-  /** The best poll for a job; it stays parked. */
-  bestFor(job: WaitingJob): ParkedPoll | undefined {
+  /**
+   * The best poll for a job; it stays parked.
+   * @param wanted `emptyRunsOnMatches`: see `matches`; `label`: only runners that have this one, too
+   */
+  bestFor(
+    job: WaitingJob,
+    wanted: { readonly emptyRunsOnMatches: boolean; readonly label?: string },
+  ): ParkedPoll | undefined {
     const scopes = [
       scopeKey({ kind: "repository", ownerId: job.ownerId, repositoryId: job.repositoryId }),
       scopeKey({ kind: "owner", ownerId: job.ownerId }),
       scopeKey({ kind: "global" }),
     ];
+    let best: Entry | undefined;
     for (const scope of scopes) {
-      const best = this.#bestOfScope(scope, job.runsOn);
-      if (best !== undefined) return best.poll;
+      const first = this.#bestOfScope(scope, job.runsOn, wanted);
+      if (first !== undefined && (best === undefined || first.poll.priority > best.poll.priority)) best = first;
     }
-    return undefined;
+    return best?.poll;
   }
 
   /** The parked polls of a runner. */
@@ -103,10 +112,15 @@ export class ParkedPolls {
     return [...this.#entries.keys()];
   }
 
-  #bestOfScope(scope: string, runsOn: readonly string[]): Entry | undefined {
+  #bestOfScope(
+    scope: string,
+    runsOn: readonly string[],
+    wanted: { readonly emptyRunsOnMatches: boolean; readonly label?: string },
+  ): Entry | undefined {
     let best: Entry | undefined;
     for (const profile of this.#profiles.get(scope)?.values() ?? []) {
-      if (!matches(runsOn, profile.labels)) continue;
+      if (!matches(runsOn, profile.labels, wanted)) continue;
+      if (wanted.label !== undefined && !profile.labels.has(wanted.label)) continue;
       const first = profile.heap.peek();
       if (first !== undefined && (best === undefined || goesFirst(first, best))) best = first;
     }
@@ -139,6 +153,7 @@ export class ParkedPolls {
 }
 
 function goesFirst(a: Entry, b: Entry): boolean {
+  if (a.poll.priority !== b.poll.priority) return a.poll.priority > b.poll.priority;
   return a.poll.idleSince === b.poll.idleSince ? a.order < b.order : a.poll.idleSince < b.poll.idleSince;
 }
 

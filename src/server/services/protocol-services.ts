@@ -6,6 +6,7 @@ import { AppendLog } from "./append-log.ts";
 import { AssignTask } from "./assign-task.ts";
 import { CancelJobs } from "./cancel-jobs.ts";
 import { DeclareRunner } from "./declare-runner.ts";
+import { DispatchSettings } from "./dispatch-settings.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EditRunner } from "./edit-runner.ts";
 import { HeldTasks } from "./held-tasks.ts";
@@ -41,6 +42,8 @@ export interface ProtocolServicesDeps {
   readonly graph: JobGraph;
   readonly definitions: RunDefinitions;
   readonly settings: PayloadSettings;
+  /** Whether a job without `runs-on` fits any runner. @default true */
+  readonly emptyRunsOnMatches?: boolean;
 }
 
 /** Everything that runners talk to, wired. `start` before the first call; disposing it writes what is pending. */
@@ -87,26 +90,42 @@ function wire(deps: ProtocolServicesDeps) {
   const openTasks = new OpenTasks({ store, clock });
   const versions = new TasksVersions(store);
   const payloads = new TaskPayloads({ store, box, definitions, runtimeTokens, settings });
-  const claims = new JobClaims({ store, clock, ids, log, hasher, payloads, openTasks, graph, identity });
+  const dispatch = new DispatchSettings({ store, emptyRunsOnMatches: deps.emptyRunsOnMatches ?? true });
+  const claims = new JobClaims({
+    store,
+    clock,
+    ids,
+    log,
+    hasher,
+    payloads,
+    openTasks,
+    graph,
+    identity,
+    settings: dispatch,
+  });
   const dispatcher = new Dispatcher({
-    ...{ store, clock, log, claims, openTasks, presence, versions },
+    ...{ store, clock, log, claims, openTasks, presence, versions, settings: dispatch },
     onChange: (change) => changes.applyGraph(change),
-    onRunnerChange: (runnerId) => taskStreams.runnerChanged(runnerId),
+    onRunnerChange: (runnerId) => streams.runnerChanged(runnerId),
   });
   const changes: TaskChanges = new TaskChanges({
     ...{ store, clock, log, graph, openTasks, identity, dispatcher },
     cancelJobs: (jobs, cause) => cancelJobs.cancel(jobs, cause),
-    taskChanged: (task) => taskStreams.taskChanged(task),
+    taskChanged: (task) => streams.taskChanged(task),
   });
   const cancelJobs: CancelJobs = new CancelJobs({ store, clock, graph, changes, openTasks, dispatcher });
   const offerAgain = new OfferAgain({ store, clock, ids, log, hasher, payloads, openTasks, changes });
   const assignTask = new AssignTask({ clock, log, offerAgain, versions, dispatcher, changes });
   const held = new HeldTasks({ store, clock, openTasks, changes });
   const reports = new TakeReport({
-    ...{ store, clock, identity, dispatcher, held },
-    reported: (runnerId, taskIds) => taskStreams.reported(runnerId, taskIds),
+    store,
+    clock,
+    identity,
+    dispatcher,
+    held,
+    reported: (...r) => streams.reported(...r),
   });
-  const taskStreams: TaskStreams = new TaskStreams({
+  const streams: TaskStreams = new TaskStreams({
     ...{ store, clock, log, openTasks, dispatcher, assignTask, offerAgain, held, reports, presence, versions },
   });
   return {
@@ -118,20 +137,39 @@ function wire(deps: ProtocolServicesDeps) {
     presence,
     openTasks,
     dispatcher,
+    dispatch,
     cancelJobs,
-    registrationTokens: new RegistrationTokens({ store, clock, ids, hasher, box }),
-    registerRunner: new RegisterRunner({ store, clock, ids, hasher, identity }),
-    declareRunner: new DeclareRunner({ store, clock, identity, dispatcher, openTasks }),
-    editRunner: new EditRunner({ store, clock, log, identity, dispatcher, openTasks, changes }),
+    ...runnerRecords({ store, clock, ids, log, hasher, box, identity, dispatcher, openTasks, changes }),
     assignTask,
-    taskStreams,
+    taskStreams: streams,
     reports,
     updateTask: new UpdateTask({
       ...{ store, openTasks, changes },
-      resultCame: (runnerId, taskId) => taskStreams.resultCame(runnerId, taskId),
+      resultCame: (runnerId, taskId) => streams.resultCame(runnerId, taskId),
     }),
     appendLog: new AppendLog({ store, openTasks, changes }),
     taskIdentity: new TaskIdentity({ store, hasher, runtimeTokens }),
     leaseKeeper: new LeaseKeeper({ clock, log, openTasks, dispatcher, changes }),
+  };
+}
+
+/** Services that make, change and delete runners. */
+function runnerRecords(deps: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly hasher: TokenHasher;
+  readonly box: SecretBox;
+  readonly identity: RunnerIdentity;
+  readonly dispatcher: Dispatcher;
+  readonly openTasks: OpenTasks;
+  readonly changes: TaskChanges;
+}) {
+  return {
+    registrationTokens: new RegistrationTokens(deps),
+    registerRunner: new RegisterRunner(deps),
+    declareRunner: new DeclareRunner(deps),
+    editRunner: new EditRunner(deps),
   };
 }

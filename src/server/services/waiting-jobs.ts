@@ -1,6 +1,9 @@
+import type { DispatchRules } from "../domain/dispatch-rules.ts";
+import { FRESH_SHARE, handedOut, startOf } from "../domain/fair-share.ts";
 import { matches } from "../domain/labels.ts";
 import type { Job } from "../domain/run.ts";
 import { type Scope, scopeCovers } from "../domain/scope.ts";
+import type { DispatchSettings } from "./dispatch-settings.ts";
 import { LazyHeap } from "./lazy-heap.ts";
 
 /** What the dispatcher remembers of a waiting job. */
@@ -28,14 +31,28 @@ interface Group {
   readonly buckets: Map<number, Bucket>;
 }
 
+/** What a choice among waiting jobs rests on. */
+export interface Choice {
+  readonly runner: { readonly scope: Scope; readonly labels: ReadonlySet<string> };
+  readonly now: number;
+  readonly settings: Pick<DispatchSettings, "of" | "emptyRunsOnMatches">;
+}
+
+/** Until when (epoch ms) a job is kept for runners with its repository's preferred label. */
+export function keptUntil(job: WaitingJob, { preferredLabel, preferredWaitMs }: DispatchRules): number {
+  return preferredLabel === null ? 0 : (job.readyAt ?? job.createdAt) + preferredWaitMs;
+}
+
 /**
- * The waiting jobs, by label set and repository; the higher priority goes first, then the one that waits for longer.
+ * The waiting jobs, by label set and repository; the higher priority goes first, then the repository that had less than
+ * its share, then the job that waits for longer.
  * Only a hint: whether a job still waits is decided by the database when it is claimed.
  */
 export class WaitingJobs {
   readonly #entries = new Map<number, Entry>();
   readonly #groups = new Map<string, Group>();
   #added = 0;
+  #share = FRESH_SHARE;
 
   /** Number of jobs. */
   get size(): number {
@@ -77,19 +94,39 @@ export class WaitingJobs {
     return true;
   }
 
-  /** Takes out the job that a runner with this scope and these labels should do first. */
-  take(runner: { readonly scope: Scope; readonly labels: ReadonlySet<string> }): WaitingJob | undefined {
+  /** Whether a job is there. */
+  has(jobId: number): boolean {
+    return this.#entries.has(jobId);
+  }
+
+  /** Takes out the job that a runner should do first; it counts as handed out. */
+  take({ runner, now, settings }: Choice): WaitingJob | undefined {
     let best: Entry | undefined;
     for (const group of this.#groups.values()) {
-      if (!matches(group.labels, runner.labels)) continue;
+      if (!matches(group.labels, runner.labels, settings)) continue;
       for (const bucket of bucketsOf(group, runner.scope)) {
         const first = bucket.heap.peek();
-        if (first !== undefined && (best === undefined || goesFirst(first, best))) best = first;
+        if (first === undefined || (best !== undefined && !this.#isBefore(first, best))) continue;
+        const rules = settings.of(bucket.repositoryId);
+        const preferred = rules.preferredLabel === null || runner.labels.has(rules.preferredLabel);
+        if (preferred || keptUntil(first.job, rules) <= now) best = first;
       }
     }
     if (best === undefined) return undefined;
     this.remove(best.job.id);
+    this.handedOut(best.job, settings.of(best.job.repositoryId).weight);
     return best.job;
+  }
+
+  /** A job went to a runner: its repository's share is used up by one. */
+  handedOut({ repositoryId }: WaitingJob, weight: number): void {
+    this.#share = handedOut(this.#share, repositoryId, weight);
+  }
+
+  #isBefore(a: Entry, b: Entry): boolean {
+    if (a.job.priority !== b.job.priority || a.bucket.repositoryId === b.bucket.repositoryId) return goesFirst(a, b);
+    const [startA, startB] = [startOf(this.#share, a.bucket.repositoryId), startOf(this.#share, b.bucket.repositoryId)];
+    return startA === startB ? goesFirst(a, b) : startA < startB;
   }
 
   /** All jobs, first the one that should be done first. */

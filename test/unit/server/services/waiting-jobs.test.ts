@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { DEFAULT_DISPATCH_RULES, type DispatchRules } from "../../../../src/server/domain/dispatch-rules.ts";
 import type { Scope } from "../../../../src/server/domain/scope.ts";
 import { type ParkedPoll, ParkedPolls, type ParkOutcome } from "../../../../src/server/services/parked-polls.ts";
-import { type WaitingJob, WaitingJobs } from "../../../../src/server/services/waiting-jobs.ts";
+import { type Choice, type WaitingJob, WaitingJobs } from "../../../../src/server/services/waiting-jobs.ts";
 
 const GLOBAL: Scope = { kind: "global" };
 
@@ -9,19 +10,25 @@ function job(id: number, patch: Partial<WaitingJob> = {}): WaitingJob {
   return { id, ownerId: 1, repositoryId: 10, runsOn: ["linux"], priority: 0, readyAt: id, createdAt: 0, ...patch };
 }
 
-function runner(labels: string[], scope: Scope = GLOBAL) {
-  return { scope, labels: new Set(labels) };
+function settings(rules: Readonly<Record<number, Partial<DispatchRules>>> = {}, emptyRunsOnMatches = true) {
+  return { emptyRunsOnMatches, of: (id: number) => ({ ...DEFAULT_DISPATCH_RULES, ...rules[id] }) };
 }
 
+function runner(labels: string[], scope: Scope = GLOBAL, more: Partial<Choice> = {}): Choice {
+  return { runner: { scope, labels: new Set(labels) }, now: 1_000_000, settings: settings(), ...more };
+}
+
+const ANY = { emptyRunsOnMatches: true };
+
 describe("waiting jobs", () => {
-  it("go by priority, then by age, over all repositories and label sets", () => {
+  it("go by priority, then by share, then by age, over all repositories and label sets", () => {
     const jobs = new WaitingJobs();
     jobs.add(job(3));
     jobs.add(job(2, { repositoryId: 11 }));
     jobs.add(job(1, { runsOn: ["linux", "x64"] }));
     jobs.add(job(4, { priority: 5 }));
     const taken = [1, 2, 3, 4, 5].map(() => jobs.take(runner(["linux", "x64"]))?.id);
-    expect(taken).toEqual([4, 1, 2, 3, undefined]);
+    expect(taken).toEqual([4, 2, 1, 3, undefined]);
     expect(jobs.size).toBe(0);
   });
 
@@ -55,6 +62,50 @@ describe("waiting jobs", () => {
     jobs.dropUnseen(new Set([2]), mark);
     expect(jobs.inOrder().map(({ id }) => id)).toEqual([2, 3]);
   });
+
+  it.each([
+    { name: "one slot", flood: 1_000, weight: 1 },
+    { name: "a heavy flood", flood: 1_000, weight: 100 },
+    { name: "a light flood", flood: 1_000, weight: 0.1 },
+  ])("of another repository wait for at most one free slot: $name", ({ flood, weight }) => {
+    for (const before of [0, 1, 2, 500]) {
+      const jobs = new WaitingJobs();
+      const choice = runner(["linux"], GLOBAL, { settings: settings({ 10: { weight } }) });
+      for (let id = 1; id <= flood; id++) jobs.add(job(id));
+      for (let count = 0; count < before; count++) jobs.take(choice);
+      jobs.add(job(5_000, { repositoryId: 11 }));
+      const next = [jobs.take(choice)?.id, jobs.take(choice)?.id];
+      expect(next).toContain(5_000);
+    }
+  });
+
+  it("are shared by weight while several repositories want slots", () => {
+    const jobs = new WaitingJobs();
+    const choice = runner(["linux"], GLOBAL, { settings: settings({ 11: { weight: 3 } }) });
+    for (let id = 1; id <= 400; id++)
+      for (const repositoryId of [10, 11]) jobs.add(job(id * 100 + repositoryId, { repositoryId }));
+    const taken = Array.from({ length: 200 }, () => jobs.take(choice)?.repositoryId);
+    expect(taken.filter((id) => id === 11)).toHaveLength(150);
+  });
+
+  it("without runs-on go to any runner, or to none", () => {
+    for (const matches of [true, false]) {
+      const jobs = new WaitingJobs();
+      jobs.add(job(1, { runsOn: [] }));
+      expect(jobs.take(runner(["x"], GLOBAL, { settings: settings({}, matches) }))?.id).toBe(matches ? 1 : undefined);
+    }
+  });
+
+  it("are kept for runners with the preferred label for a while", () => {
+    const jobs = new WaitingJobs();
+    const rules = settings({ 10: { preferredLabel: "eu", preferredWaitMs: 500 } });
+    jobs.add(job(1, { readyAt: 1_000 }));
+    jobs.add(job(2, { readyAt: 1_100 }));
+    expect(jobs.take(runner(["linux"], GLOBAL, { settings: rules, now: 1_499 }))).toBeUndefined();
+    expect(jobs.take(runner(["linux", "eu"], GLOBAL, { settings: rules, now: 1_499 }))?.id).toBe(1);
+    expect(jobs.take(runner(["linux"], GLOBAL, { settings: rules, now: 1_599 }))).toBeUndefined();
+    expect(jobs.take(runner(["linux"], GLOBAL, { settings: rules, now: 1_600 }))?.id).toBe(2);
+  });
 });
 
 describe("parked polls", () => {
@@ -62,7 +113,7 @@ describe("parked polls", () => {
     const outcomes: ParkOutcome[] = [];
     const settle = (outcome: ParkOutcome) => void outcomes.push(outcome);
     const labels = new Set(["linux"]);
-    return { runnerId, scope: GLOBAL, labels, eligible: true, idleSince: 0, settle, outcomes, ...patch };
+    return { runnerId, scope: GLOBAL, labels, eligible: true, priority: 0, idleSince: 0, settle, outcomes, ...patch };
   }
 
   it("prefer the narrower scope, then the longer idle runner", () => {
@@ -72,7 +123,7 @@ describe("parked polls", () => {
     const [busy, idle] = [poll(3, { idleSince: 8 }), poll(4, { idleSince: 7, labels: new Set(["linux", "x64"]) })];
     for (const each of [busy, owner, idle, repository]) polls.add(each);
     const order = [1, 2, 3, 4].map(() => {
-      const best = polls.bestFor(job(1));
+      const best = polls.bestFor(job(1), ANY);
       if (best !== undefined) polls.end(best, { kind: "over" });
       return best?.runnerId;
     });
@@ -80,16 +131,29 @@ describe("parked polls", () => {
     expect(polls.size).toBe(0);
   });
 
+  it("prefer the higher priority above all", () => {
+    const polls = new ParkedPolls();
+    const repository = poll(1, { scope: { kind: "repository", ownerId: 1, repositoryId: 10 } });
+    const [low, high] = [poll(2, { priority: 1 }), poll(3, { priority: 2, idleSince: 9 })];
+    for (const each of [repository, low, high, poll(4, { priority: -1 })]) polls.add(each);
+    const order = [1, 2, 3, 4].map(() => {
+      const best = polls.bestFor(job(1), ANY);
+      if (best !== undefined) polls.end(best, { kind: "over" });
+      return best?.runnerId;
+    });
+    expect(order).toEqual([3, 2, 1, 4]);
+  });
+
   it("are passed over when they are not eligible or lack a label", () => {
     const polls = new ParkedPolls();
     const ineligible = poll(1, { eligible: false });
     polls.add(ineligible);
     polls.add(poll(2, { labels: new Set(["mac"]) }));
-    expect(polls.bestFor(job(1))).toBeUndefined();
+    expect(polls.bestFor(job(1), ANY)).toBeUndefined();
     const good = poll(3);
     polls.add(good);
     polls.end(ineligible, { kind: "over" });
-    expect(polls.bestFor(job(1))).toBe(good);
+    expect(polls.bestFor(job(1), ANY)).toBe(good);
   });
 
   it("end once", () => {

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { eventually } from "../../../support/eventually.ts";
+import { type GitRepository, gitRepository } from "../../../support/git-repository.ts";
+import { type ScriptedRunner, scriptedRunner } from "../../../support/scripted-runner.ts";
+import { type TestServer, testServer } from "../../../support/test-server.ts";
+
+const workflow = (runsOn: string) => `on: workflow_dispatch
+jobs:
+  one:
+    runs-on: ${runsOn}
+    steps: [{ run: echo }]
+`;
+
+describe("handing out jobs", () => {
+  let server: TestServer;
+  let origin: GitRepository;
+  let token: string;
+
+  async function start(): Promise<void> {
+    server = await testServer({ repoRoot: origin.root });
+    await server.admin.post("/admin/users/olga/repos", { name: "app", clone_url: origin.path });
+    token = (await server.admin.get("/admin/actions/runners/registration-token")).json.token;
+  }
+
+  beforeEach(async () => {
+    origin = await gitRepository({
+      ".gitea/workflows/linux.yml": workflow("linux"),
+      ".gitea/workflows/gpu.yml": workflow("gpu"),
+    });
+  });
+  afterEach(async () => {
+    await server[Symbol.asyncDispose]();
+    await origin[Symbol.asyncDispose]();
+  });
+
+  const submit = async (name: string) =>
+    (await server.admin.post("/runs", { repository: "olga/app", workflow: `${name}.yml` })).json.id as number;
+
+  async function runnerNamed(name: string) {
+    const { runners } = (await server.admin.get("/admin/actions/runners")).json;
+    return runners.find((one: { name: string }) => one.name === name);
+  }
+
+  async function parked(runner: ScriptedRunner, count: number) {
+    const poll = runner.fetch(20_000);
+    await eventually("parked", () => server.server.services.protocol.dispatcher.counts.parkedPolls === count);
+    return poll;
+  }
+
+  it("labels edited here count, survive a Declare, and can be reset", async () => {
+    await start();
+    const runner = await scriptedRunner(server.url, token);
+    const { id } = await runnerNamed("scripted");
+    const path = `/admin/actions/runners/${id}`;
+    const poll = runner.fetch(20_000);
+    await submit("gpu");
+    expect((await server.admin.patch(path, { labels: ["gpu"] })).json).toMatchObject({
+      ...{ labels: [{ name: "gpu" }], declared_labels: ["linux"], labels_edited: true },
+    });
+    expect(await poll).toBeDefined();
+    await runner.client.declare({ labels: ["linux", "x64"], version: "2" });
+    expect((await server.admin.get(path)).json).toMatchObject({
+      ...{ labels: [{ name: "gpu" }], declared_labels: ["linux", "x64"], labels_edited: true },
+    });
+    expect((await server.admin.patch(path, { labels: null })).json).toMatchObject({
+      ...{ labels: [{ name: "linux" }, { name: "x64" }], labels_edited: false },
+    });
+    await submit("linux");
+    expect(await runner.fetch()).toBeDefined();
+  });
+
+  it("the runner with the higher priority gets the job", async () => {
+    await start();
+    const [low, high] = [
+      await scriptedRunner(server.url, token, { name: "low" }),
+      await scriptedRunner(server.url, token, { name: "high" }),
+    ];
+    const { id, priority } = await runnerNamed("high");
+    expect(priority).toBe(0);
+    expect((await server.admin.patch(`/admin/actions/runners/${id}`, { priority: 5 })).json.priority).toBe(5);
+    const polls = [parked(low, 1)];
+    await eventually("one", () => server.server.services.protocol.dispatcher.counts.parkedPolls === 1);
+    polls.push(parked(high, 2));
+    await eventually("two", () => server.server.services.protocol.dispatcher.counts.parkedPolls === 2);
+    await submit("linux");
+    expect(await polls[1]).toBeDefined();
+    await submit("linux");
+    expect(await polls[0]).toBeDefined();
+  });
+
+  it("a job waits a set time for a runner with the preferred label", async () => {
+    await start();
+    const path = "/repos/olga/app/actions/dispatch-rules";
+    expect((await server.admin.get(path)).json).toEqual({
+      ...{ weight: 1, preferred_label: null, preferred_wait: 0, requeue: "unstarted" },
+    });
+    const rules = { preferred_label: "eu", preferred_wait: 3_600 };
+    expect((await server.admin.patch(path, rules)).json).toMatchObject(rules);
+    const elsewhere = await scriptedRunner(server.url, token, { name: "elsewhere" });
+    const near = await scriptedRunner(server.url, token, { name: "near", labels: ["linux", "eu"] });
+    const poll = parked(elsewhere, 1);
+    await eventually("parked", () => server.server.services.protocol.dispatcher.counts.parkedPolls === 1);
+    await submit("linux");
+    expect(server.server.services.protocol.dispatcher.counts).toEqual({ parkedPolls: 1, waitingJobs: 1 });
+    expect(await near.fetch()).toBeDefined();
+    await server.admin.patch(path, { preferred_wait: 0.2 });
+    await submit("linux");
+    expect(await poll).toBeDefined();
+  });
+
+  it("only administrators give a repository a greater share", async () => {
+    await start();
+    const path = "/repos/olga/app/actions/dispatch-rules";
+    expect((await server.admin.patch(path, { weight: 4 })).json.weight).toBe(4);
+    expect((await server.admin.patch(path, { weight: 0 })).status).toBe(422);
+    const made = await server.admin.post("/admin/users/olga/tokens", { name: "own", access: "write" });
+    if (made.status === 201) expect((await server.client(made.json.token).patch(path, { weight: 9 })).status).toBe(403);
+  });
+});
