@@ -1,6 +1,10 @@
+import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { ContainerExecutor } from "../executors/container/container-executor.ts";
+import { localContainers } from "../executors/container/local-containers.ts";
 import { HostExecutor } from "../executors/host/host-executor.ts";
 import type { Clock } from "../lib/clock.ts";
+import { type AppError, errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { RunnerConfig } from "./config.ts";
 import type { ExecutorSet } from "./executor-set.ts";
@@ -16,20 +20,47 @@ export interface MachineExecutorOptions {
 }
 
 /**
- * Makes the executors of this machine for a runner. Jobs on the host get folders below `host.workdir_parent`, or below
- * `.runner-work` beside the runner file. What a crashed process of the same runner left is cleaned up first.
+ * Makes the executors of this machine for a runner. Jobs get folders below `host.workdir_parent`, or below
+ * `.runner-work` beside the runner file. What a crashed process of the same runner left is cleaned up first. An engine
+ * that does not answer yet is asked again by the first job that needs it.
  */
 export function machineExecutors(options: MachineExecutorOptions): (identity: RunnerFile) => Promise<ExecutorSet> {
   const { config, environment, clock, logger } = options;
   const base = resolve(config.hostWorkdirParent || join(dirname(config.runnerFile), ".runner-work"));
-  return async ({ uuid }) => ({
-    host: await HostExecutor.open({
+  const warn = (problem: AppError) => logger.warn({ err: problem }, "a job could not be cleaned up completely");
+  return async ({ uuid }) => {
+    const shared = { owner: uuid, environment, clock, warn };
+    const host = await HostExecutor.open({
+      ...shared,
       workRoot: join(base, "jobs"),
       toolCache: join(base, "tool-cache"),
-      owner: uuid,
-      environment,
-      clock,
-      warn: (problem) => logger.warn({ err: problem }, "a job could not be cleaned up completely"),
-    }),
-  });
+    });
+    if (process.platform !== "linux") return { host };
+    const containers = (name: "docker" | "podman") =>
+      localContainers({
+        ...shared,
+        name,
+        workRoot: join(base, `${name}-jobs`),
+        // what a job's root writes must not come into jobs of the host
+        toolCache: join(base, `${name}-tool-cache`),
+        rules: { policy: { privileged: false, validVolumes: [] }, limits: {}, options: "" },
+      });
+    const set = { host, docker: containers("docker"), podman: containers("podman") };
+    await cleanEngines([set.docker, set.podman], base, logger);
+    return set;
+  };
+}
+
+/** Only an engine that this runner has used can hold something of it. */
+async function cleanEngines(engines: readonly ContainerExecutor[], base: string, logger: Logger): Promise<void> {
+  for (const engine of engines) {
+    if (!(await exists(join(base, `${engine.name}-jobs`)))) continue;
+    await engine.open().catch((error: unknown) => {
+      logger.warn({ engine: engine.name, err: error }, `containers of earlier jobs may be left: ${errorText(error)}`);
+    });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }

@@ -63,6 +63,7 @@ const SCRIPTS: Readonly<Record<TestEngine["name"], string>> = {
     export CONTAINERS_CONF="$1/containers.conf" TMPDIR="$1/tmp"
     P="podman --root $1/data --runroot $1/run --tmpdir $1/tmp"
     tar -C "$1/root" -c . | $P import -c ENV=PATH=/bin - ${IMAGE} >"$1/image.log" 2>&1 </dev/stdin
+    cd "$1" # conmon leaves a file "oom" in its working directory
     $P system service --time=0 "unix://$1/s.sock" </dev/null >"$1/log" 2>&1 &
     PID=$!
     set +e

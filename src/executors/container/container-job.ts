@@ -171,7 +171,7 @@ export class ContainerJob implements JobEnvironment {
   /** A step that cannot start since the container has ended should say so. */
   async #explain(error: AppError): Promise<AppError> {
     const { engine, container } = this.#parts;
-    if (error.code !== "conflict" || this.#disposed.signal.aborted) return error;
+    if (this.#disposed.signal.aborted) return error;
     const state = (await engine.inspectContainer(container).catch(() => undefined))?.State;
     if (state === undefined || state.Running) return error;
     const why = state.OOMKilled ? "it ran out of memory" : `exit code ${state.ExitCode}`;

@@ -71,7 +71,7 @@ describe("runDaemon", () => {
     version: "9.9.9",
     executors: machineExecutors({
       config,
-      environment: { PATH: process.env["PATH"] },
+      environment: { PATH: process.env["PATH"], DOCKER_HOST: "unix:///nowhere/docker.sock" },
       clock: systemClock,
       logger: silentLogger,
     }),
