@@ -4,7 +4,12 @@ import { RunnerService, RunnerStatusService, TaskStreamService } from "../../pro
 import type { ProtocolServices } from "../services/protocol-services.ts";
 import { runnerGate } from "./auth.ts";
 import { toConnectError } from "./errors.ts";
-import { LARGEST_LOG_REQUEST, LARGEST_REGISTRATION, LARGEST_REQUEST, LARGEST_STATUS } from "./message-limits.ts";
+import {
+  LARGEST_CONNECT_LOG_REQUEST,
+  LARGEST_REGISTRATION,
+  LARGEST_REQUEST,
+  LARGEST_STATUS,
+} from "./message-limits.ts";
 import { pingService } from "./ping-service.ts";
 import { RunnerCalls } from "./runner-service.ts";
 import { report } from "./runner-status-service.ts";
@@ -41,7 +46,7 @@ export function runnerRoutes(deps: {
       requestGate: reportGate,
     });
     router.rpc(method.updateLog, (r, c) => answer(c, calls.updateLog(r, c)), {
-      readMaxBytes: LARGEST_LOG_REQUEST,
+      readMaxBytes: LARGEST_CONNECT_LOG_REQUEST,
       requestGate: reportGate,
     });
     router.rpc(TaskStreamService.method.streamTasks, (r, c) => streamTasks(services, log, r, c), {

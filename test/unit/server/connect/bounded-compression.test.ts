@@ -20,6 +20,20 @@ function packedRows(count: number): Buffer {
 }
 
 describe("compressed requests", () => {
+  it("and those in JSON are taken up to 4 MiB, since nobody counts their rows before they are decoded", async () => {
+    const { json } = await server.admin.post("/admin/actions/runners", { name: "json" });
+    const send = async (rows: number) => {
+      const response = await fetch(`${server.url}/api/actions/runner.v1.RunnerService/UpdateLog`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-runner-uuid": json.uuid, "x-runner-token": json.token },
+        body: `{"rows":[${"{},".repeat(rows)}{}]}`,
+      });
+      return ((await response.json()) as { code: string }).code;
+    };
+    expect(await send(1_000)).toBe("not_found");
+    expect(await send(1_500_000)).toBe("resource_exhausted");
+  });
+
   it("are not unpacked beyond 4 MiB, whatever the method allows", async () => {
     const { json } = await server.admin.post("/admin/actions/runners", { name: "bomber" });
     const send = async (count: number) => {
