@@ -4,7 +4,7 @@ import type { StepRecord } from "./job-state.ts";
 import type { JobStatus, StopReason } from "./step-rules.ts";
 
 /** What ends the steps inside of an action together with the action's own stage. */
-export interface EnclosingStage {
+interface EnclosingStage {
   readonly signal: AbortSignal;
   readonly reason: () => StopReason | undefined;
   /** Limit of the stage, for messages. */
