@@ -85,9 +85,7 @@ function cancelRoutes(app: RestApp, deps: RestDeps): void {
       async (request) => {
         const { repository, run } = await openRun(deps, request, "write");
         await deps.runs.cancel(run, actorOf(request));
-        // What winds down after the first call ends at the second.
-        const after = await deps.runs.get(repository, run.id);
-        if (force && !isConclusion(after.status)) await deps.runs.cancel(run, actorOf(request));
+        if (force) await deps.runs.endCancelled(run, actorOf(request));
         return runJson(await deps.runs.get(repository, run.id), repository, deps.publicUrl());
       },
     );

@@ -1,4 +1,5 @@
 import { isConclusion } from "../domain/run.ts";
+import type { Task } from "../domain/task.ts";
 import type { OpenTask } from "./open-tasks.ts";
 
 /** A task that its runner has not spoken of for so long goes to another one. */
@@ -11,7 +12,9 @@ const SILENT_MS = 120_000;
 const SUSPECT_MS = 30_000;
 /** The same when all steps are done: stock runners may still run a script of up to 5 min. */
 const WRAP_UP_MS = 6 * 60_000;
-/** The same after the runner was told to cancel: stock runners send nothing while post steps run. */
+/** The same while a cancel waits for the runner to fetch it; as Gitea since 1.27. */
+const CANCEL_UNHEARD_MS = 60_000;
+/** The same after the runner was told to cancel, unless the job says otherwise: stock runners send nothing while post steps run. */
 const CANCEL_MS = 5 * 60_000;
 
 /** What becomes of an open task. */
@@ -32,8 +35,16 @@ export function leaseVerdict(open: OpenTask, now: number, freshFrom: number): Le
 }
 
 function silenceLimit({ task, suspectSince }: OpenTask, now: number): number {
-  if (task.cancelSentAt !== null) return CANCEL_MS;
-  if (suspectSince !== null && now - suspectSince >= SUSPECT_MS) return SUSPECT_MS;
-  const allDone = task.steps.length > 0 && task.steps.every((step) => isConclusion(step.status));
-  return allDone ? WRAP_UP_MS : SILENT_MS;
+  const limit =
+    task.status === "cancelling" ? cancelLimit(task) : task.steps.length > 0 && allDone(task) ? WRAP_UP_MS : SILENT_MS;
+  return suspectSince !== null && now - suspectSince >= SUSPECT_MS ? Math.min(limit, SUSPECT_MS) : limit;
+}
+
+/** Until the runner was handed the cancel it has to speak; from then on it winds down as long as the job allows it. */
+function cancelLimit(task: Task): number {
+  return task.cancelSentAt === null ? CANCEL_UNHEARD_MS : (task.cancelTimeoutMs ?? CANCEL_MS);
+}
+
+function allDone(task: Task): boolean {
+  return task.steps.every((step) => isConclusion(step.status));
 }

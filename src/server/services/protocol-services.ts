@@ -114,20 +114,10 @@ function wire(deps: ProtocolServicesDeps) {
     taskChanged: (task) => streams.taskChanged(task),
   });
   const cancelJobs: CancelJobs = new CancelJobs({ store, clock, graph, changes, openTasks, dispatcher });
-  const offerAgain = new OfferAgain({ store, clock, ids, log, hasher, payloads, openTasks, changes });
-  const assignTask = new AssignTask({ clock, log, offerAgain, versions, dispatcher, changes });
-  const held = new HeldTasks({ store, clock, openTasks, changes });
-  const reports = new TakeReport({
-    store,
-    clock,
-    identity,
-    dispatcher,
-    held,
-    reported: (...r) => streams.reported(...r),
+  const assignments = taskAssignments({
+    ...{ store, clock, ids, log, hasher, payloads, openTasks, changes, versions, dispatcher, identity, presence },
   });
-  const streams: TaskStreams = new TaskStreams({
-    ...{ store, clock, log, openTasks, dispatcher, assignTask, offerAgain, held, reports, presence, versions },
-  });
+  const { taskStreams: streams } = assignments;
   return {
     serverVersion: settings.serverVersion,
     hasher,
@@ -140,9 +130,7 @@ function wire(deps: ProtocolServicesDeps) {
     dispatch,
     cancelJobs,
     ...runnerRecords({ store, clock, ids, log, hasher, box, identity, dispatcher, openTasks, changes }),
-    assignTask,
-    taskStreams: streams,
-    reports,
+    ...assignments,
     updateTask: new UpdateTask({
       ...{ store, openTasks, changes },
       resultCame: (runnerId, taskId) => streams.resultCame(runnerId, taskId),
@@ -172,4 +160,22 @@ function runnerRecords(deps: {
     declareRunner: new DeclareRunner(deps),
     editRunner: new EditRunner(deps),
   };
+}
+
+/** Services that give tasks to runners, and hear what runners hold. */
+function taskAssignments(
+  deps: ConstructorParameters<typeof OfferAgain>[0] & {
+    readonly versions: TasksVersions;
+    readonly dispatcher: Dispatcher;
+    readonly identity: RunnerIdentity;
+    readonly presence: Presence;
+  },
+) {
+  const offerAgain = new OfferAgain(deps);
+  const assignTask = new AssignTask({ ...deps, offerAgain });
+  const held = new HeldTasks(deps);
+  const reported = (runnerId: number, taskIds: readonly number[]) => taskStreams.reported(runnerId, taskIds);
+  const reports = new TakeReport({ ...deps, held, reported });
+  const taskStreams: TaskStreams = new TaskStreams({ ...deps, assignTask, offerAgain, held, reports });
+  return { assignTask, reports, taskStreams };
 }

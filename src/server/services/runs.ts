@@ -68,6 +68,14 @@ export class Runs {
     await this.#deps.cancelJobs(change.toCancel, "cancelled");
   }
 
+  /** Ends what still winds down after a cancel, without waiting for the runners; a run that has ended stays as it is. */
+  async endCancelled(run: Run, actor: Actor): Promise<void> {
+    const change = await this.#change(run, actor, "run.force-cancel", async (tx, locked, now) =>
+      isConclusion(locked.status) ? NOTHING : await this.#deps.graph.cancel(tx, locked, now),
+    );
+    await this.#deps.cancelJobs(change.toCancel, "cancelled");
+  }
+
   /**
    * Runs a finished run again under the same id with the next attempt: all jobs, or those that did not succeed.
    * @throws AppError conflict while it runs; and after 50 attempts; invalid when nothing failed
@@ -141,3 +149,5 @@ export class Runs {
 function missingRun(repository: Repository, id: number): AppError {
   return new AppError("not_found", `${repository.ownerName}/${repository.name} has no run ${id}`);
 }
+
+const NOTHING: JobGraphChange = { ready: [], toCancel: [] };

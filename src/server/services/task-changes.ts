@@ -1,6 +1,8 @@
 import type { Clock } from "../../lib/clock.ts";
 import { errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import type { RequeuePolicy } from "../domain/dispatch-rules.ts";
+import { mayRequeue } from "../domain/requeue-rule.ts";
 import { type Cause, isConclusion, type Job } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import { type TaskEvent, transition } from "../domain/task-transition.ts";
@@ -128,13 +130,27 @@ export class TaskChanges {
     const job = await tx.jobs.get(task.jobId);
     const { status, cause } = task;
     if (job === undefined || job.taskId !== task.id || !isConclusion(status) || cause === null) return unchanged(task);
-    if (cause === "not_acknowledged") return { ...unchanged(task), ...(await this.#requeue(tx, job, now)) };
+    if (mayRequeue(task, await this.#policy(tx, task))) {
+      const departed = cause === "not_acknowledged" ? null : await this.#departed(tx, task, now);
+      return { task, departed, ...(await this.#requeue(tx, job, now)) };
+    }
     const outputs = await tx.tasks.outputs(task.id);
     await writeJob(tx, job, { type: "ended", conclusion: status, cause, message }, now, { outputs });
     const change = await this.#graph.jobFinished(tx, job.id, now);
-    const runner = await tx.runners.get(task.runnerId);
-    const departed = runner?.ephemeral === true && (await tx.runners.delete(runner.id, now)) ? runner.id : null;
+    const departed = await this.#departed(tx, task, now);
     return { task, departed, ready: change.ready, toCancel: change.toCancel };
+  }
+
+  /** Only what a lost runner leaves behind is worth a look into the repository's rules. */
+  async #policy(tx: WriteTables, { cause, repositoryId }: Task): Promise<RequeuePolicy> {
+    if (cause !== "runner_lost" && cause !== "runner_deleted") return "never";
+    return (await tx.repositories.dispatchRules(repositoryId)).requeue;
+  }
+
+  /** An ephemeral runner goes with its one task. */
+  async #departed(tx: WriteTables, task: Task, now: number): Promise<number | null> {
+    const runner = await tx.runners.get(task.runnerId);
+    return runner?.ephemeral === true && (await tx.runners.delete(runner.id, now)) ? runner.id : null;
   }
 
   /** The job waits for another runner under the same attempt; it keeps its place in the line. */

@@ -28,8 +28,18 @@ async function taken(subject: ProtocolSubject, runner: Runner) {
   return payload;
 }
 
+/** The runner has begun with the first step. */
 function acknowledge({ services }: ProtocolSubject, runner: Runner, taskId: number) {
-  return services.updateTask.report(runner.id, { taskId, result: null, steps: [], outputs: {} });
+  const steps = [{ index: 0, result: null, logIndex: 0, logLength: 0, startedAt: 1, stoppedAt: null }];
+  return services.updateTask.report(runner.id, { taskId, result: null, steps, outputs: {} });
+}
+
+/** Lets time pass in steps that no lease takes for a stand-still. */
+async function pass(clock: FakeClock, { services }: ProtocolSubject, ms: number): Promise<void> {
+  for (let left = ms; left > 0; left -= 10_000) {
+    clock.advance(Math.min(left, 10_000));
+    await services.leaseKeeper.tick();
+  }
 }
 
 describe("leases of tasks", () => {
@@ -145,7 +155,7 @@ describe("leases of tasks", () => {
     await using subject = await openSubject({ clock: new FakeClock() });
     const runner = await makeRunner(subject);
     const [job] = await subject.addJobs(1);
-    await taken(subject, runner);
+    await acknowledge(subject, runner, (await taken(subject, runner)).id);
     await subject.services.editRunner.delete(runner.id, ACTOR);
     expect(await subject.store.read.jobs.get(job?.id ?? 0)).toMatchObject({
       status: "failure",
@@ -255,5 +265,50 @@ describe("leases of tasks", () => {
     for (let i = 0; i < 100; i++) await fetchNow(subject, runner);
     expect(calls).toBe(0);
     vi.restoreAllMocks();
+  });
+
+  it.each(["lost", "deleted"] as const)(
+    "a job whose runner is %s waits for another one when no step had started",
+    async (how) => {
+      const clock = new FakeClock();
+      await using subject = await openSubject({ clock });
+      const [runner, other] = [await makeRunner(subject), await makeRunner(subject)];
+      const [job] = await subject.addJobs(1);
+      const first = await taken(subject, runner);
+      await subject.services.appendLog.append(runner.id, {
+        ...{ taskId: first.id, index: 0, noMore: false },
+        rows: [{ time: 1, content: "Set up job" }],
+      });
+      if (how === "lost") await pass(clock, subject, 120_000);
+      else await subject.services.editRunner.delete(runner.id, ACTOR);
+      expect(await subject.store.read.jobs.get(job?.id ?? 0)).toMatchObject({ status: "waiting", cause: null });
+      const cause = how === "lost" ? "runner_lost" : "runner_deleted";
+      expect(await subject.store.read.tasks.get(first.id)).toMatchObject({ status: "failure", cause });
+      const second = await taken(subject, other);
+      expect(second.id).not.toBe(first.id);
+      if (how === "deleted") return;
+      const late = await subject.services.updateTask.report(runner.id, {
+        ...{ taskId: first.id, result: "success", steps: [], outputs: {} },
+      });
+      expect(late.result).toBe("cancelled");
+      expect(await subject.store.read.jobs.get(job?.id ?? 0)).toMatchObject({ status: "running", taskId: second.id });
+    },
+  );
+
+  it("a repository decides whether a started job is done again; a cancelled one never is", async () => {
+    const clock = new FakeClock();
+    await using subject = await openSubject({ clock });
+    const { store, services, repository } = subject;
+    const dispatchRules = { weight: 1, preferredLabel: null, preferredWaitMs: 0, requeue: "always" } as const;
+    await store.write((tx) => tx.repositories.update(repository.id, { dispatchRules }));
+    const runner = await makeRunner(subject, { capabilities: ["cancelling"] });
+    const [again, cancelled] = await subject.addJobs(2);
+    for (const _ of [again, cancelled]) await acknowledge(subject, runner, (await taken(subject, runner)).id);
+    await services.cancelJobs.cancel(cancelled === undefined ? [] : [cancelled], "cancelled");
+    await pass(clock, subject, 60_000);
+    // Nobody fetched the cancel for 60 s.
+    expect(await store.read.jobs.get(cancelled?.id ?? 0)).toMatchObject({ status: "cancelled", cause: "cancelled" });
+    await pass(clock, subject, 60_000);
+    expect((await store.read.jobs.get(again?.id ?? 0))?.status).toBe("waiting");
   });
 });
