@@ -1,6 +1,7 @@
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from "yaml";
 import { AppError } from "../lib/errors.ts";
 import { nearestName } from "../lib/nearest-name.ts";
+import { type ContainerConfig, compileContainers } from "./container-config.ts";
 import { parseDuration } from "./duration.ts";
 import { SETTINGS, type Setting } from "./settings.ts";
 
@@ -48,6 +49,7 @@ export interface RunnerConfig {
   readonly labels: readonly string[];
   /** Empty: beside the registration. */
   readonly hostWorkdirParent: string;
+  readonly containers: ContainerConfig;
   /** Address of /healthz and /readyz, or undefined. */
   readonly metricsAddress: string | undefined;
   readonly readinessGraceMs: number;
@@ -126,6 +128,7 @@ function compile(values: ReadonlyMap<string, Value>): RunnerConfig {
     hookCompleted: get("runner.hooks.job_completed"),
     labels: get("runner.labels"),
     hostWorkdirParent: get("host.workdir_parent"),
+    containers: compileContainers(get),
     metricsAddress: get<boolean>("metrics.enabled") ? get("metrics.addr") : undefined,
     readinessGraceMs: get("metrics.readiness_grace"),
     healthCheck: {

@@ -26,6 +26,7 @@ export interface MachineExecutorOptions {
  */
 export function machineExecutors(options: MachineExecutorOptions): (identity: RunnerFile) => Promise<ExecutorSet> {
   const { config, environment, clock, logger } = options;
+  const { engineAddress, privileged, validVolumes, limits, options: flags, ...rest } = config.containers;
   const base = resolve(config.hostWorkdirParent || join(dirname(config.runnerFile), ".runner-work"));
   const warn = (problem: AppError) => logger.warn({ err: problem }, "a job could not be cleaned up completely");
   return async ({ uuid }) => {
@@ -43,7 +44,9 @@ export function machineExecutors(options: MachineExecutorOptions): (identity: Ru
         workRoot: join(base, `${name}-jobs`),
         // what a job's root writes must not come into jobs of the host
         toolCache: join(base, `${name}-tool-cache`),
-        rules: { policy: { privileged: false, validVolumes: [] }, limits: {}, options: "" },
+        address: name === "docker" ? engineAddress : undefined,
+        rules: { policy: { privileged, validVolumes }, limits, options: flags },
+        ...rest,
       });
     const set = { host, docker: containers("docker"), podman: containers("podman") };
     await cleanEngines([set.docker, set.podman], base, logger);

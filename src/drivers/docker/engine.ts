@@ -34,10 +34,12 @@ const REMOVE_TRIES = 3;
 /** Thin client of one container engine over its unix socket. Every method throws an AppError that names what failed. */
 export class Engine {
   readonly flavour: EngineFlavour;
+  readonly socketPath: string;
   readonly #docker: Docker;
 
-  private constructor(flavour: EngineFlavour, docker: Docker) {
+  private constructor(flavour: EngineFlavour, socketPath: string, docker: Docker) {
     this.flavour = flavour;
+    this.socketPath = socketPath;
     this.#docker = docker;
   }
 
@@ -47,7 +49,7 @@ export class Engine {
     const { default: Client } = await import("dockerode");
     // named, so that DOCKER_HOST of this process does not win over the socket
     const elsewhere = { host: undefined, port: undefined, protocol: "http", headers: {} } as Docker.DockerOptions;
-    const engine = new Engine(flavour, new Client({ ...elsewhere, socketPath }));
+    const engine = new Engine(flavour, socketPath, new Client({ ...elsewhere, socketPath }));
     await engine.#ask(`answer at ${socketPath}`, () => engine.#docker.ping());
     return engine;
   }

@@ -47,8 +47,8 @@ export interface ContainerExecutorOptions {
   /** Network of all containers instead of one per job, such as `none`, `host` or a name. @default one per job */
   readonly network?: string | undefined;
   readonly ipv6?: boolean | undefined;
-  /** Socket of the engine that jobs get at /var/run/docker.sock. @default none */
-  readonly mountSocket?: string | undefined;
+  /** Jobs get the engine's socket at /var/run/docker.sock, and with it all of the engine's power. @default false */
+  readonly mountSocket?: boolean | undefined;
   /** More folders for every job's container. @default none */
   readonly mounts?: readonly FolderMount[] | undefined;
   /** Longest wait for a service. @default 5 minutes */
@@ -118,7 +118,7 @@ export class ContainerExecutor implements Executor {
     await log(`Starting the job's container (${image})`);
     const container = await startContainer(plan, {
       ...{ engine, name: prefix, image, labels, network, aliases: ["job"], hosts: running.hosts },
-      ...this.#jobSettings(paths, mounts),
+      ...this.#jobSettings(engine, paths, mounts),
     });
     this.#undo(stack, () => engine.removeContainer(container));
     const { facts, env, user } = await containerFacts(engine, container);
@@ -252,7 +252,7 @@ export class ContainerExecutor implements Executor {
     return { name, own: true };
   }
 
-  #jobSettings(paths: JobPaths, mounts: readonly FolderMount[]) {
+  #jobSettings(engine: Engine, paths: JobPaths, mounts: readonly FolderMount[]) {
     const { mountSocket } = this.#options;
     const create: Docker.ContainerCreateOptions = {
       Entrypoint: ["tail"],
@@ -265,7 +265,7 @@ export class ContainerExecutor implements Executor {
       mounts: mounts.map(({ source, target, readOnly = false }): Docker.MountSettings => {
         return { Type: "bind", Source: source, Target: target, ReadOnly: readOnly };
       }),
-      binds: mountSocket === undefined ? [] : [`${mountSocket}:/var/run/docker.sock`],
+      binds: mountSocket === true ? [`${engine.socketPath}:/var/run/docker.sock`] : [],
     };
   }
 
