@@ -73,6 +73,11 @@ const SCRIPTS: Readonly<Record<TestEngine["name"], string>> = {
     $P network prune --force >/dev/null 2>&1
     kill -TERM $PID
     wait
+    # Each conmon that is still ending starts podman once more, which mounts the store again.
+    for try in $(seq 150); do
+      pgrep -f -- "$1/data" >/dev/null || break
+      sleep 0.1
+    done
     umount "$1/data/overlay" 2>/dev/null
     rm -rf "$1"
   `,
