@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import type { ContainerExecutor } from "../executors/container/container-executor.ts";
 import { localContainers } from "../executors/container/local-containers.ts";
 import { HostExecutor } from "../executors/host/host-executor.ts";
@@ -9,6 +9,7 @@ import type { Logger } from "../lib/logger.ts";
 import type { RunnerConfig } from "./config.ts";
 import type { ExecutorSet } from "./executor-set.ts";
 import type { RunnerFile } from "./runner-file.ts";
+import { workFolder } from "./work-folder.ts";
 
 /** What the executors of this machine are made with. */
 export interface MachineExecutorOptions {
@@ -27,7 +28,7 @@ export interface MachineExecutorOptions {
 export function machineExecutors(options: MachineExecutorOptions): (identity: RunnerFile) => Promise<ExecutorSet> {
   const { config, environment, clock, logger } = options;
   const { engineAddress, privileged, validVolumes, limits, options: flags, ...rest } = config.containers;
-  const base = resolve(config.hostWorkdirParent || join(dirname(config.runnerFile), ".runner-work"));
+  const base = workFolder(config);
   const warn = (problem: AppError) => logger.warn({ err: problem }, "a job could not be cleaned up completely");
   return async ({ uuid }) => {
     const shared = { owner: uuid, environment, clock, warn };

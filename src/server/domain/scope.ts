@@ -24,3 +24,15 @@ export function scopeCovers(
       return outer.repositoryId === repository.repositoryId;
   }
 }
+
+/** A scope as a short text: a key of maps and part of the context of sealed texts. Never changes: rows depend on it. */
+export function scopeKey(scope: Scope): string {
+  switch (scope.kind) {
+    case "global":
+      return "global";
+    case "owner":
+      return `owner:${scope.ownerId}`;
+    case "repository":
+      return `repository:${scope.repositoryId}`;
+  }
+}

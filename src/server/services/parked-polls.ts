@@ -1,7 +1,6 @@
 import { matches } from "../domain/labels.ts";
-import type { Scope } from "../domain/scope.ts";
+import { type Scope, scopeKey } from "../domain/scope.ts";
 import { LazyHeap } from "./lazy-heap.ts";
-import { scopeKey } from "./scope-key.ts";
 import type { WaitingJob } from "./waiting-jobs.ts";
 
 /** Why a parked poll ends: it got a job, its time is over (or its caller gone), or its runner was changed. */

@@ -3,13 +3,12 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { Runner } from "../domain/runner.ts";
-import type { Scope } from "../domain/scope.ts";
+import { type Scope, scopeKey } from "../domain/scope.ts";
 import type { ReadTables, RegistrationToken, Store } from "../storage/store.ts";
 import { audit } from "./audit.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
-import { scopeKey } from "./scope-key.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
 /** What a runner says of itself at its registration. */

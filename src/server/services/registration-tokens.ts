@@ -1,10 +1,9 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
-import type { Scope } from "../domain/scope.ts";
+import { type Scope, scopeKey } from "../domain/scope.ts";
 import type { RegistrationToken, Store, WriteTables } from "../storage/store.ts";
 import { type Actor, audit, SERVER_ACTOR } from "./audit.ts";
-import { scopeKey } from "./scope-key.ts";
 import type { SecretBox } from "./secret-box.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { Runner } from "../domain/runner.ts";
-import { GLOBAL_SCOPE, type Scope } from "../domain/scope.ts";
+import { GLOBAL_SCOPE, type Scope, scopeKey } from "../domain/scope.ts";
 import type { Page, PageRequest, Store } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
 import type { EditRunner, RunnerPatch } from "./edit-runner.ts";
@@ -10,7 +10,6 @@ import type { Presence } from "./presence.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import { type RunnerState, runnerState } from "./runner-state.ts";
-import { scopeKey } from "./scope-key.ts";
 import type { LastReport, TakeReport } from "./take-report.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 

@@ -1,10 +1,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import type { Scope } from "../domain/scope.ts";
+import { type Scope, scopeKey } from "../domain/scope.ts";
 import type { Setting, Store } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
-import { scopeKey, secretContext } from "./scope-key.ts";
 import type { SecretBox } from "./secret-box.ts";
+import { secretContext } from "./secret-context.ts";
 
 /** Longest name, as Gitea limits it. */
 const LONGEST_NAME = 255;

@@ -13,8 +13,8 @@ import { jobLeg } from "./job-leg.ts";
 import { plannedSteps } from "./planned-steps.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
 import type { RuntimeTokens } from "./runtime-tokens.ts";
-import { secretContext } from "./scope-key.ts";
 import type { SecretBox } from "./secret-box.ts";
+import { secretContext } from "./secret-context.ts";
 import { directNeeds } from "./settle-graph.ts";
 import { variablesFor } from "./variables-for.ts";
 

@@ -1,6 +1,5 @@
-import type { Scope } from "../domain/scope.ts";
+import { type Scope, scopeKey } from "../domain/scope.ts";
 import type { Store } from "../storage/store.ts";
-import { scopeKey } from "./scope-key.ts";
 
 /**
  * Gitea's tasks_version per scope, in memory: read once from the database, then grown with the waiting jobs. This

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/scope.ts";
+import { type Scope, scopeKey } from "../../domain/scope.ts";
 import type { Session } from "../session.ts";
 import type { TasksVersionWrites } from "../store.ts";
 
@@ -24,16 +24,5 @@ export class TasksVersionTable implements TasksVersionWrites {
           : " ON DUPLICATE KEY UPDATE version = version + 1";
       await this.#session.run(`INSERT INTO tasks_version (scope_key, version) VALUES (?, 1)${upsert}`, [key]);
     }
-  }
-}
-
-function scopeKey(scope: Scope): string {
-  switch (scope.kind) {
-    case "global":
-      return "global";
-    case "owner":
-      return `owner:${scope.ownerId}`;
-    case "repository":
-      return `repository:${scope.repositoryId}`;
   }
 }

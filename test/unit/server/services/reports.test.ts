@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Runner } from "../../../../src/server/domain/runner.ts";
 import type { Scope } from "../../../../src/server/domain/scope.ts";
-import { secretContext } from "../../../../src/server/services/scope-key.ts";
+import { secretContext } from "../../../../src/server/services/secret-context.ts";
 import { openSubject, type ProtocolSubject } from "../../../contract/runner-protocol.fixture.ts";
 import { FakeClock } from "./fake-clock.ts";
 
