@@ -146,6 +146,7 @@ async function insertJobs(
       taskId: null,
       priority: 0,
       outputs: {},
+      reservation: null,
       createdAt: now,
       readyAt: now,
       startedAt: null,

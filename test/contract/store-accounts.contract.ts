@@ -156,7 +156,11 @@ export function storeAccountsContract(kind: StoreKind): void {
   test("runners: found by uuid with their verifier, changed, deleted softly", async () => {
     const runner = await store.write((tx) => tx.runners.insert(newRunner("u-1"), { hash: "h", mac: "" }));
     await store.write((tx) => tx.runners.insert(newRunner("u-2"), { hash: "h", mac: "" }));
-    expect(await store.read.runners.findByUuid("u-1")).toEqual({ runner, verifier: { hash: "h", mac: "" } });
+    expect(await store.read.runners.findByUuid("u-1")).toEqual({
+      runner,
+      verifier: { hash: "h", mac: "" },
+      next: null,
+    });
     expect(await store.read.runners.findByUuid("U-1")).toBeUndefined();
     const patch = { declaredLabels: ["x"], disabled: true, health: "disk full", capabilities: [], priority: 7 };
     expect(await store.write((tx) => tx.runners.update(runner.id, patch))).toBe(true);

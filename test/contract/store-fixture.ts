@@ -1,4 +1,5 @@
 import type { Account, Repository } from "../../src/server/domain/account.ts";
+import { newRunner as freshRunner } from "../../src/server/domain/new-runner.ts";
 import type { Job, Run } from "../../src/server/domain/run.ts";
 import type { Runner } from "../../src/server/domain/runner.ts";
 import { GLOBAL_SCOPE } from "../../src/server/domain/scope.ts";
@@ -59,6 +60,7 @@ export function newJob(run: Run, more: Partial<Job> = {}): New<Job> {
     taskId: null,
     priority: 0,
     outputs: {},
+    reservation: null,
     createdAt: 11,
     readyAt: 12,
     startedAt: null,
@@ -68,27 +70,9 @@ export function newJob(run: Run, more: Partial<Job> = {}): New<Job> {
 }
 
 export function newRunner(uuid: string, more: Partial<Runner> = {}): New<Runner> {
-  return {
-    uuid,
-    name: `runner ${uuid}`,
-    description: "",
-    version: "v1",
-    scope: GLOBAL_SCOPE,
-    labels: ["ubuntu-latest", "gpu"],
-    declaredLabels: ["ubuntu-latest", "gpu"],
-    labelOverlay: null,
-    capabilities: ["cancelling"],
-    ephemeral: false,
-    disabled: false,
-    priority: 0,
-    system: null,
-    health: null,
-    lastOnline: null,
-    lastActive: null,
-    createdAt: 7,
-    deletedAt: null,
-    ...more,
-  };
+  const labels = ["ubuntu-latest", "gpu"];
+  const start = { uuid, name: `runner ${uuid}`, version: "v1", scope: GLOBAL_SCOPE, labels, createdAt: 7 };
+  return { ...freshRunner({ ...start, capabilities: ["cancelling"] }), ...more };
 }
 
 export function newTask(job: Job, runnerId: number, more: Partial<Task> = {}): New<Task> {

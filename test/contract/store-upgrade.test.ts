@@ -12,13 +12,21 @@ const COLUMNS = [
   ["runner", "priority"],
   ["repository", "dispatch_rules"],
   ["task", "cancel_timeout_ms"],
+  ["runner", "reports_until"],
+  ["runner", "old_token_until"],
+  ["runner", "next_token_sealed"],
+  ["runner", "token_made_at"],
+  ["job", "reservation"],
+  ["task", "log_expired"],
 ] as const;
 
-const FORGET = "DELETE FROM migrations WHERE name LIKE 'Dispatch%'";
+const FORGET = "DELETE FROM migrations WHERE name LIKE 'Dispatch%' OR name LIKE 'Lifecycle%'";
 
 /** Takes the schema back to its first version; `keep` columns stay, as after a crash in the middle of the migration. */
 async function takeBack({ options }: StorePlace, keep: number): Promise<void> {
   const statements = [
+    `DROP INDEX ix_task_log_expired_stopped_at${options.databaseUrl === undefined ? "" : " ON task"}`,
+    "DROP TABLE cron",
     ...COLUMNS.slice(keep).map(([table, column]) => `ALTER TABLE ${table} DROP COLUMN ${column}`),
     FORGET,
   ];
@@ -36,7 +44,7 @@ async function takeBack({ options }: StorePlace, keep: number): Promise<void> {
 describe.each(storeKinds.filter(({ skip }) => skip === undefined))(
   "a database of the first version on $name",
   (kind) => {
-    it.each([0, 2, COLUMNS.length])(
+    it.each([0, 2, 8, COLUMNS.length])(
       "is brought up to date with its rows, %i columns being there already",
       async (keep) => {
         await using place = await kind.create();

@@ -87,11 +87,20 @@ export interface Job {
   /** Higher goes first. */
   readonly priority: number;
   readonly outputs: Readonly<Record<string, string>>;
+  /** The runner that alone may take it for a while, or null. */
+  readonly reservation: Reservation | null;
   readonly createdAt: number;
   /** When it became `waiting`. */
   readonly readyAt: number | null;
   readonly startedAt: number | null;
   readonly stoppedAt: number | null;
+}
+
+/** A job is kept for one runner, such as one whose machine was started for it. */
+export interface Reservation {
+  readonly runnerId: number;
+  /** Any runner may take the job from then on, epoch ms. */
+  readonly until: number;
 }
 
 /** Whether a status is final. */

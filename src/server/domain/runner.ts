@@ -34,8 +34,25 @@ export interface Runner {
   /** Last report on a task, epoch ms, or null before the first. */
   readonly lastActive: number | null;
   readonly createdAt: number;
-  /** Soft deletion; a deleted runner is unknown to every call. */
+  /** Soft deletion; a deleted runner is unknown to every call but the reports that `reportsUntil` still allows. */
   readonly deletedAt: number | null;
+  /** Until when (epoch ms) a deleted runner may finish its reports; null: it may not. */
+  readonly reportsUntil: number | null;
+  /** When the token that counts was made, epoch ms. */
+  readonly tokenMadeAt: number;
+  /** There is a new token beside the old one, which works until then at the latest, epoch ms; null: there is none. */
+  readonly oldTokenUntil: number | null;
+  /** The one job that it may do, or null for any. */
+  readonly boundJobId: number | null;
+  /** It is deleted when it has made no call by then, epoch ms; null: it is not. */
+  readonly unusedUntil: number | null;
+}
+
+/** The two tokens of a runner whose token is being rotated are told apart by these. */
+export interface RunnerVerifiers {
+  readonly verifier: TokenVerifier;
+  /** Of the new token; null while there is none. */
+  readonly next: TokenVerifier | null;
 }
 
 /** How a stored token is verified; see docs/adr on tokens. */

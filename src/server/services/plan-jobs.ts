@@ -70,6 +70,7 @@ function blockedJobs(planned: PlannedJob, attempt: number, now: number): Omit<Jo
     taskId: null,
     priority: 0,
     outputs: {},
+    reservation: null,
     createdAt: now,
     readyAt: null,
     startedAt: null,

@@ -2,6 +2,7 @@ import { BlockList, isIP } from "node:net";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
+import { newRunner } from "../domain/new-runner.ts";
 import type { Runner } from "../domain/runner.ts";
 import { type Scope, scopeKey } from "../domain/scope.ts";
 import type { ReadTables, RegistrationToken, Store } from "../storage/store.ts";
@@ -85,26 +86,11 @@ export class RegisterRunner {
   }
 
   #row(request: Registration, labels: readonly string[], scope: Scope, now: number): Omit<Runner, "id"> {
-    return {
-      uuid: this.#ids.uuid(),
-      name: truncated(request.name.trim(), 255),
-      description: truncated(request.description ?? "", 1024),
-      version: truncated(request.version, 64),
-      scope,
-      labels,
-      declaredLabels: labels,
-      labelOverlay: null,
-      capabilities: request.capabilities,
-      ephemeral: request.ephemeral,
-      disabled: false,
-      priority: 0,
-      system: null,
-      health: null,
-      lastOnline: null,
-      lastActive: null,
-      createdAt: now,
-      deletedAt: null,
-    };
+    const { description = "", version, ephemeral, capabilities } = request;
+    return newRunner({
+      ...{ uuid: this.#ids.uuid(), name: truncated(request.name.trim(), 255), scope, labels, createdAt: now },
+      ...{ description: truncated(description, 1024), version: truncated(version, 64), ephemeral, capabilities },
+    });
   }
 
   async #checkedToken(token: string, address: string): Promise<RegistrationToken> {

@@ -41,7 +41,16 @@ export function rerunGraph(
 function blocked(job: Job, attempt: number): Job {
   return {
     ...job,
-    ...{ attempt, delivery: 0, status: "blocked", cause: null, message: null, taskId: null, outputs: {} },
+    ...{
+      attempt,
+      delivery: 0,
+      status: "blocked",
+      cause: null,
+      message: null,
+      taskId: null,
+      outputs: {},
+      reservation: null,
+    },
     ...{ readyAt: null, startedAt: null, stoppedAt: null },
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
+import { newRunner } from "../domain/new-runner.ts";
 import type { Runner } from "../domain/runner.ts";
 import { GLOBAL_SCOPE, type Scope, scopeKey } from "../domain/scope.ts";
 import type { Page, PageRequest, Store } from "../storage/store.ts";
@@ -90,14 +91,11 @@ export class RunnerAdmin {
     const verifier = await hasher.make(token);
     const runner = await store.write(async (tx) => {
       const now = clock.now();
-      const row: Omit<Runner, "id"> = {
-        uuid: ids.uuid(),
-        name: truncated(wanted.name.trim(), 255),
+      const row = newRunner({
+        ...{ uuid: ids.uuid(), name: truncated(wanted.name.trim(), 255), scope, labels, createdAt: now },
         description: truncated(wanted.description ?? "", 1024),
-        ...{ version: "", scope, labels, declaredLabels: labels, labelOverlay: null, capabilities: [] },
-        ...{ ephemeral: wanted.ephemeral ?? false, priority: 0, system: null },
-        ...{ disabled: false, health: null, lastOnline: null, lastActive: null, createdAt: now, deletedAt: null },
-      };
+        ephemeral: wanted.ephemeral ?? false,
+      });
       const inserted = await tx.runners.insert(row, verifier);
       const detail = { name: inserted.name, scope: scopeKey(scope) };
       await audit(tx, now, actor, { action: "runner.create", target: `runner:${inserted.id}`, detail });

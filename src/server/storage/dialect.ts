@@ -1,3 +1,5 @@
+import type { Clock } from "../../lib/clock.ts";
+
 /** Which SQL the database speaks; MariaDB speaks `mysql`. */
 export type Dialect = "sqlite" | "mysql";
 
@@ -24,4 +26,12 @@ export function overwriteExisting(dialect: Dialect, keys: readonly string[], col
 /** `(?, ?, ?)` for a list of parameters; matches nothing when the list is empty. */
 export function placeholders(count: number): string {
   return count === 0 ? "(NULL)" : `(${Array(count).fill("?").join(", ")})`;
+}
+
+/**
+ * SQL of the database's time in epoch ms: what replicas compare, whose own clocks differ. An embedded database has the
+ * clock of the one process that uses it.
+ */
+export function databaseNow({ dialect, clock }: { readonly dialect: Dialect; readonly clock: Clock }): string {
+  return dialect === "sqlite" ? String(clock.now()) : "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
 }

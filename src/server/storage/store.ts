@@ -2,9 +2,10 @@ import type { JsonValue } from "../../lib/json.ts";
 import type { Account, ApiToken, Repository, Role } from "../domain/account.ts";
 import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Job, JobStatus, Run, RunStatus } from "../domain/run.ts";
-import type { Runner, TokenVerifier } from "../domain/runner.ts";
+import type { Runner, RunnerVerifiers, TokenVerifier } from "../domain/runner.ts";
 import type { Scope } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
+import type { HousekeepingReads, HousekeepingWrites } from "./housekeeping-store.ts";
 import type { LogStore } from "./log-store.ts";
 
 /**
@@ -128,7 +129,10 @@ export interface RunnerFilter {
 export interface RunnerReads {
   /** Deleted runners are invisible to all of these. */
   get(id: number): Promise<Runner | undefined>;
-  findByUuid(uuid: string): Promise<{ runner: Runner; verifier: TokenVerifier } | undefined>;
+  /** With its verifiers. Unlike the others it also finds a deleted one that has `reportsUntil`, whatever the time. */
+  findByUuid(uuid: string): Promise<({ runner: Runner } & RunnerVerifiers) | undefined>;
+  /** The sealed text of the token that takes the place of the runner's, while it is not confirmed. */
+  sealedToken(id: number): Promise<string | undefined>;
   list(filter: RunnerFilter, page: PageRequest): Promise<Page<Runner>>;
 }
 /** Fields of a runner that change. */
@@ -145,6 +149,7 @@ export type RunnerPatch = Partial<
     | "priority"
     | "system"
     | "health"
+    | "oldTokenUntil"
   >
 >;
 export interface RunnerWrites extends RunnerReads {
@@ -152,8 +157,14 @@ export interface RunnerWrites extends RunnerReads {
   /** Changes fields of a runner that is not deleted; false when there is none. */
   update(id: number, patch: RunnerPatch): Promise<boolean>;
   setVerifier(id: number, verifier: TokenVerifier): Promise<void>;
-  /** Soft-deletes; false when it was gone already. */
-  delete(id: number, now: number): Promise<boolean>;
+  /** Puts a new token beside the one that counts, which works until `oldUntil` at the latest; false when the runner is gone. */
+  offerToken(id: number, next: { verifier: TokenVerifier; sealed: string }, oldUntil: number): Promise<boolean>;
+  /** Lets the new token with this mac take the place of the old one; false when there is none such (any more). */
+  confirmToken(id: number, mac: string, now: number): Promise<boolean>;
+  /** Soft-deletes; false when it was gone already. @param reportsUntil until when it may finish its reports, or null */
+  delete(id: number, now: number, reportsUntil?: number | null): Promise<boolean>;
+  /** Takes the runner's row lock, so that one transaction at a time gives it a task. */
+  lock(id: number): Promise<Runner | undefined>;
   /** Moves last_online and last_active forward for many runners in one statement. */
   touch(stamps: readonly { id: number; lastOnline: number; lastActive: number | null }[]): Promise<void>;
 }
@@ -305,6 +316,7 @@ export interface ReadTables {
   readonly settings: SettingReads;
   readonly audit: AuditReads;
   readonly meta: MetaReads;
+  readonly housekeeping: HousekeepingReads;
 }
 export interface WriteTables {
   readonly accounts: AccountWrites;
@@ -319,4 +331,5 @@ export interface WriteTables {
   readonly settings: SettingWrites;
   readonly audit: AuditWrites;
   readonly meta: MetaWrites;
+  readonly housekeeping: HousekeepingWrites;
 }

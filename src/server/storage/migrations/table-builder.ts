@@ -118,3 +118,14 @@ export async function addColumn(
   const type = { text, number: "bigint NOT NULL DEFAULT 0", "nullable-number": "bigint NULL" }[kind];
   await runner.query(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
 }
+
+/** Adds an index to a table unless it is there. */
+export async function addIndex(runner: QueryRunner, table: string, columns: readonly string[]): Promise<void> {
+  const name = `ix_${table}_${columns.join("_")}`.slice(0, 60);
+  if (!isSqlite(runner)) {
+    const known: unknown[] = await runner.query(`SHOW INDEX FROM ${table} WHERE key_name = ?`, [name]);
+    if (known.length > 0) return;
+  }
+  const unless = isSqlite(runner) ? "IF NOT EXISTS " : "";
+  await runner.query(`CREATE INDEX ${unless}${name} ON ${table} (${columns.join(", ")})`);
+}

@@ -56,6 +56,7 @@ export const jobEntity = new EntitySchema<Job>({
     taskId: integer("task_id", { nullable: true }),
     priority: integer("priority"),
     outputs: json("outputs"),
+    reservation: json("reservation", { nullable: true }),
     createdAt: integer("created_at"),
     readyAt: integer("ready_at", { nullable: true }),
     startedAt: integer("started_at", { nullable: true }),
@@ -66,6 +67,7 @@ export const jobEntity = new EntitySchema<Job>({
 /** Row of a task. */
 export interface TaskRow extends Task {
   tokenMac: string | null;
+  logExpired: boolean;
 }
 /** Tasks. The steps are one JSON column: they are always read together and are few. */
 export const taskEntity = new EntitySchema<TaskRow>({
@@ -90,6 +92,7 @@ export const taskEntity = new EntitySchema<TaskRow>({
     requestKey: text("request_key", { nullable: true }),
     tokenMac: text("token_mac", { nullable: true }),
     steps: json("steps"),
+    logExpired: flag("log_expired"),
   },
 });
 

@@ -8,6 +8,9 @@ import { type ScopeRow, scopeColumns } from "./scope-columns.ts";
 export interface RunnerRow extends Omit<Runner, "scope" | "labels">, ScopeRow {
   tokenHash: string;
   tokenMac: string | null;
+  nextTokenHash: string | null;
+  nextTokenMac: string | null;
+  nextTokenSealed: string | null;
 }
 /** Runners. */
 export const runnerEntity = new EntitySchema<RunnerRow>({
@@ -33,6 +36,14 @@ export const runnerEntity = new EntitySchema<RunnerRow>({
     tokenMac: text("token_mac", { nullable: true }),
     createdAt: integer("created_at"),
     deletedAt: integer("deleted_at", { nullable: true }),
+    reportsUntil: integer("reports_until", { nullable: true }),
+    tokenMadeAt: integer("token_made_at"),
+    oldTokenUntil: integer("old_token_until", { nullable: true }),
+    nextTokenHash: text("next_token_hash", { nullable: true }),
+    nextTokenMac: text("next_token_mac", { nullable: true }),
+    nextTokenSealed: text("next_token_sealed", { nullable: true }),
+    boundJobId: integer("bound_job_id", { nullable: true }),
+    unusedUntil: integer("unused_until", { nullable: true }),
   },
 });
 

@@ -2,6 +2,7 @@ import type { Session } from "../session.ts";
 import type { WriteTables } from "../store.ts";
 import { AccountTable } from "./account-table.ts";
 import { AuditTable } from "./audit-table.ts";
+import { HousekeepingTable } from "./housekeeping-table.ts";
 import { JobTable } from "./job-table.ts";
 import { MetaTable } from "./meta-table.ts";
 import { RepositoryTable } from "./repository-table.ts";
@@ -27,5 +28,6 @@ export function writeTables(session: Session): WriteTables {
     settings: new SettingTable(session),
     audit: new AuditTable(session),
     meta: new MetaTable(session),
+    housekeeping: new HousekeepingTable(session),
   };
 }

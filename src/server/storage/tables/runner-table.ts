@@ -1,4 +1,4 @@
-import type { Runner, TokenVerifier } from "../../domain/runner.ts";
+import type { Runner, RunnerVerifiers, TokenVerifier } from "../../domain/runner.ts";
 import { greatest } from "../dialect.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { type RunnerRow, runnerEntity } from "../schema/runner-entities.ts";
@@ -25,10 +25,24 @@ export class RunnerTable implements RunnerWrites {
     return row === undefined ? undefined : toRunner(row);
   }
 
-  async findByUuid(uuid: string): Promise<{ runner: Runner; verifier: TokenVerifier } | undefined> {
-    const row = await this.#session.first(rows, "WHERE uuid = ? AND deleted_at IS NULL", [uuid]);
+  async findByUuid(uuid: string): Promise<({ runner: Runner } & RunnerVerifiers) | undefined> {
+    const tail = "WHERE uuid = ? AND (deleted_at IS NULL OR reports_until IS NOT NULL)";
+    const row = await this.#session.first(rows, tail, [uuid]);
     if (row === undefined) return undefined;
-    return { runner: toRunner(row), verifier: { hash: row.tokenHash, mac: row.tokenMac ?? "" } };
+    const next = row.nextTokenHash === null ? null : { hash: row.nextTokenHash, mac: row.nextTokenMac ?? "" };
+    return { runner: toRunner(row), verifier: { hash: row.tokenHash, mac: row.tokenMac ?? "" }, next };
+  }
+
+  async sealedToken(id: number): Promise<string | undefined> {
+    const where = "WHERE id = ? AND deleted_at IS NULL AND next_token_sealed IS NOT NULL";
+    const [row] = await this.#session.rows(`SELECT next_token_sealed AS sealed FROM runner ${where}`, [id]);
+    return row === undefined ? undefined : String(row["sealed"]);
+  }
+
+  async lock(id: number): Promise<Runner | undefined> {
+    const lock = this.#session.dialect === "mysql" ? " FOR UPDATE" : "";
+    const row = await this.#session.first(rows, `WHERE id = ? AND deleted_at IS NULL${lock}`, [id]);
+    return row === undefined ? undefined : toRunner(row);
   }
 
   async list(filter: RunnerFilter, { page, limit }: PageRequest): Promise<Page<Runner>> {
@@ -53,7 +67,8 @@ export class RunnerTable implements RunnerWrites {
   async insert(runner: New<Runner>, verifier: TokenVerifier): Promise<Runner> {
     const { scope, labels: _, ...rest } = runner;
     const token = { tokenHash: verifier.hash, tokenMac: verifier.mac === "" ? null : verifier.mac };
-    const id = await this.#session.insert(rows, { ...rest, ...scopeToRow(scope), ...token });
+    const next = { nextTokenHash: null, nextTokenMac: null, nextTokenSealed: null };
+    const id = await this.#session.insert(rows, { ...rest, ...scopeToRow(scope), ...token, ...next });
     return { ...runner, id };
   }
 
@@ -66,8 +81,28 @@ export class RunnerTable implements RunnerWrites {
     await this.#session.update(rows, patch, "id = ?", [id]);
   }
 
-  async delete(id: number, now: number): Promise<boolean> {
-    const patch = { deletedAt: now, tokenMac: null };
+  async offerToken(
+    id: number,
+    { verifier, sealed }: { verifier: TokenVerifier; sealed: string },
+    oldUntil: number,
+  ): Promise<boolean> {
+    const token = { nextTokenHash: verifier.hash, nextTokenMac: verifier.mac, nextTokenSealed: sealed };
+    const patch = { ...token, oldTokenUntil: oldUntil };
+    return (await this.#session.update(rows, patch, "id = ? AND deleted_at IS NULL", [id])) === 1;
+  }
+
+  async confirmToken(id: number, mac: string, now: number): Promise<boolean> {
+    const { affected } = await this.#session.run(
+      `UPDATE runner SET token_hash = next_token_hash, token_mac = next_token_mac, token_made_at = ?,
+         next_token_hash = NULL, next_token_mac = NULL, next_token_sealed = NULL, old_token_until = NULL
+       WHERE id = ? AND next_token_mac = ? AND deleted_at IS NULL`,
+      [now, id, mac],
+    );
+    return affected === 1;
+  }
+
+  async delete(id: number, now: number, reportsUntil: number | null = null): Promise<boolean> {
+    const patch = { deletedAt: now, reportsUntil, ...(reportsUntil === null ? { tokenMac: null } : {}) };
     return (await this.#session.update(rows, patch, "id = ? AND deleted_at IS NULL", [id])) === 1;
   }
 
@@ -106,7 +141,8 @@ function touchStatement(dialect: Session["dialect"], count: number): string {
 }
 
 function toRunner(row: RunnerRow): Runner {
-  const { tokenHash, tokenMac, scopeKind, scopeOwnerId, scopeRepositoryId, ...rest } = row;
+  const { tokenHash, tokenMac, nextTokenHash, nextTokenMac, nextTokenSealed, ...fields } = row;
+  const { scopeKind, scopeOwnerId, scopeRepositoryId, ...rest } = fields;
   const labels = rest.labelOverlay ?? rest.declaredLabels;
   return { ...rest, labels, scope: scopeFromRow({ scopeKind, scopeOwnerId, scopeRepositoryId }) };
 }

@@ -63,7 +63,7 @@ export class TaskTable implements TaskWrites {
   }
 
   async insert(task: New<Task>, tokenMac: string): Promise<Task> {
-    return { ...task, id: await this.#session.insert(rows, { ...task, tokenMac }) };
+    return { ...task, id: await this.#session.insert(rows, { ...task, tokenMac, logExpired: false }) };
   }
 
   async update(
@@ -110,6 +110,6 @@ export class TaskTable implements TaskWrites {
   }
 }
 
-function toTask({ tokenMac, ...task }: TaskRow): Task {
+function toTask({ tokenMac, logExpired, ...task }: TaskRow): Task {
   return task;
 }

@@ -22,6 +22,7 @@ const job: Job = {
   taskId: null,
   priority: 0,
   outputs: {},
+  reservation: null,
   createdAt: 1,
   readyAt: 2,
   startedAt: 3,

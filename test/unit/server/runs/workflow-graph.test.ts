@@ -27,7 +27,7 @@ it("fails the rest of a run whose workflow cannot be read any more, and not the 
     const run = await tx.runs.insert({ ...place, ...ids, ...texts, ...actor, status: "running" }, "jobs: [");
     const job: Omit<Job, "id" | "key" | "name" | "status" | "needs"> = {
       ...{ ...ids, runId: run.id, runsOn: ["linux"], leg: null, attempt: 1, delivery: 0, cause: null, message: null },
-      ...{ continueOnError: false, taskId: null, priority: 0, outputs: {}, createdAt: 1 },
+      ...{ continueOnError: false, taskId: null, priority: 0, outputs: {}, reservation: null, createdAt: 1 },
       ...{ readyAt: null, startedAt: null, stoppedAt: null },
     };
     await tx.jobs.insertMany([
