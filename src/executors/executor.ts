@@ -83,6 +83,39 @@ export type LineSink = (line: string, stream: "stdout" | "stderr") => void | Pro
 /** Why a step was killed. */
 export type KillReason = "shutdown" | "cancelled" | "timeout";
 
+/** Where the image of an action comes from. */
+export type ActionImage =
+  | { readonly kind: "pull"; readonly image: string }
+  | {
+      readonly kind: "build";
+      /** The files: a folder of this machine that no job can change, or one of the job, by its own path. */
+      readonly context: { readonly machine: string } | { readonly job: string };
+      /** Path of the Dockerfile in the context. */
+      readonly dockerfile: string;
+      /** Names the content, so that it is built once. @default it is built anew, and forgotten at the job's end */
+      readonly key?: string;
+    };
+
+/** A container that runs one stage of an action. */
+export interface ActionContainerSpec {
+  /** As `prepareImage` gave it. */
+  readonly image: string;
+  /** @default the image's */
+  readonly entrypoint?: string;
+  /** @default the image's, where there is no entrypoint */
+  readonly args?: readonly string[];
+  /** All variables besides the image's; paths of the job's folders are translated. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Runs the actions of a job that are images: beside the job, on its files and in its network. */
+export interface ActionContainers {
+  /** Pulls or builds an image, and returns the name to run it by. @throws AppError */
+  prepareImage(source: ActionImage, options: { signal: AbortSignal; log: JobLog }): Promise<string>;
+  /** Runs a container to its end and removes it; ends as `JobEnvironment.exec` does. */
+  run(spec: ActionContainerSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit>;
+}
+
 /**
  * How a step's process ended. Only `not-started` is the infrastructure's fault. A signal that did not come from us
  * counts as exit code 128 + its number. `killed` is whatever was aborted before it ended, also if it then exited with 0.
@@ -113,6 +146,8 @@ export interface JobEnvironment extends AsyncDisposable {
     readonly container?: ContainerFacts;
     readonly services: Readonly<Record<string, ContainerFacts>>;
   };
+  /** Absent where no engine was set up. */
+  readonly actionContainers?: ActionContainers;
   /** The workspace's folder on this machine, where the runner may read files that it does not trust. @default paths.workspace */
   readonly hostWorkspace?: string;
   /** Variables the environment itself adds below everything else (the allowed part of the host's, the image's). */

@@ -23,7 +23,7 @@ export async function hostSubject(options: Partial<HostExecutorOptions> = {}): P
   return {
     executor,
     async leftovers() {
-      const [jobs, claims] = [await readdir(workRoot), await readdir(join(workRoot, ".claims"))];
+      const [jobs, claims] = [await readdir(workRoot), await readdir(join(workRoot, ".claims")).catch(() => [])];
       return [...problems, ...jobs.filter((name) => name !== ".claims"), ...claims];
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),

@@ -84,14 +84,36 @@ export class Engine {
         abortSignal: signal,
         ...(credentials === undefined ? {} : { authconfig: { ...credentials, serveraddress: registry } }),
       });
-      const stop = () => (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
-      signal.addEventListener("abort", stop, { once: true });
-      try {
-        await this.#followPull(stream, options.progress);
-      } finally {
-        signal.removeEventListener("abort", stop);
-      }
+      await this.#follow(stream, signal, options.progress);
     });
+  }
+
+  /**
+   * Builds an image.
+   * @param context the files as a tar archive, the Dockerfile among them
+   * @throws AppError with the builder's last words when the build failed
+   */
+  async build(
+    context: NodeJS.ReadableStream,
+    options: {
+      readonly name: string;
+      /** The Dockerfile's path in the context. */
+      readonly dockerfile: string;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly signal: AbortSignal;
+      progress(line: string): void;
+    },
+  ): Promise<void> {
+    const { name, dockerfile, labels, signal, progress } = options;
+    await this.#ask(`build the image ${name} from ${dockerfile}`, async () => {
+      const given = { t: name, dockerfile, labels: { ...labels }, rm: true, forcerm: true, abortSignal: signal };
+      await this.#follow(await this.#docker.buildImage(context, given), signal, progress);
+    });
+  }
+
+  /** Gone already is fine, and so is one that something else still needs. */
+  async removeImage(name: string): Promise<void> {
+    await this.#find(`remove the image ${name}`, () => this.#docker.getImage(name).remove(), [404, 409]);
   }
 
   /** @returns the network's id */
@@ -119,6 +141,27 @@ export class Engine {
     await this.#ask(`start the container ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).start());
   }
 
+  /** Puts a tar archive into a container that need not run. */
+  async putArchive(id: string, archive: NodeJS.ReadableStream, folder: string): Promise<void> {
+    await this.#ask(`write into the container ${id.slice(0, 12)}`, () =>
+      this.#docker.getContainer(id).putArchive(archive, { path: folder }),
+    );
+  }
+
+  /** All output of a container from its start on, in frames; to be called before it is started. */
+  async attach(id: string): Promise<NodeJS.ReadWriteStream> {
+    const options = { stream: true, stdout: true, stderr: true, hijack: true };
+    return await this.#ask(`attach to the container ${id.slice(0, 12)}`, () =>
+      this.#docker.getContainer(id).attach(options),
+    );
+  }
+
+  /** Sends a signal to a container; one that does not run is left as it is. */
+  async signalContainer(id: string, signal: NodeJS.Signals): Promise<void> {
+    const action = `send ${signal} to the container ${id.slice(0, 12)}`;
+    await this.#find(action, () => this.#docker.getContainer(id).kill({ signal }), [404, 409]);
+  }
+
   /** What became of a container, or undefined when it is gone. */
   async inspectContainer(id: string): Promise<Docker.ContainerInspectInfo | undefined> {
     return await this.#find(`look at the container ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).inspect());
@@ -132,7 +175,7 @@ export class Engine {
 
   /** Ends all processes of a container; one that does not run is left as it is. */
   async killContainer(id: string): Promise<void> {
-    await this.#find(`kill the container ${id.slice(0, 12)}`, () => this.#docker.getContainer(id).kill(), [404, 409]);
+    await this.signalContainer(id, "SIGKILL");
   }
 
   /** Removes a container, running or not, with its anonymous volumes. Gone already, or going, is fine. */
@@ -190,21 +233,27 @@ export class Engine {
     );
   }
 
-  /** dockerode's own followProgress fails with the first error's text; `errorDetail` says no more. */
-  #followPull(stream: NodeJS.ReadableStream, progress: (line: string) => void): Promise<void> {
+  /** Each line of progress is told once; layers repeat theirs while they come. */
+  async #follow(stream: NodeJS.ReadableStream, signal: AbortSignal, progress: (line: string) => void): Promise<void> {
     const seen = new Set<string>();
-    return new Promise((resolve, reject) => {
-      this.#docker.modem.followProgress(
-        stream,
-        (error) => (error === null ? resolve() : reject(error)),
-        ({ id, status }: { id?: string; status?: string }) => {
-          const line = id === undefined ? (status ?? "") : `${id}: ${status ?? ""}`;
-          if (line === "" || seen.has(line)) return;
-          seen.add(line);
-          progress(line);
-        },
-      );
-    });
+    const tell = ({ id, status, stream: built }: { id?: string; status?: string; stream?: string }) => {
+      for (const line of built?.split(/\r?\n/) ?? []) if (line.trim() !== "") progress(line);
+      const line = id === undefined ? (status ?? "") : `${id}: ${status ?? ""}`;
+      if (line === "" || seen.has(line)) return;
+      seen.add(line);
+      progress(line);
+    };
+    const stop = () => (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        // an aborted stream never tells its follower
+        signal.addEventListener("abort", () => reject(new AppError("cancelled", "it was cancelled")), { once: true });
+        this.#docker.modem.followProgress(stream, (error) => (error === null ? resolve() : reject(error)), tell);
+      });
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
   }
 
   async #ask<T>(action: string, call: () => Promise<T>): Promise<T> {

@@ -1,12 +1,13 @@
 import { chmod, mkdir, realpath } from "node:fs/promises";
+import { dirname } from "node:path";
 import type Docker from "dockerode";
 import type { Engine } from "../../drivers/docker/engine.ts";
-import { type PullPolicy, pullImage } from "../../drivers/docker/pull-image.ts";
-import type { KillGrace } from "../../drivers/process/kill-tree.ts";
-import { type Clock, systemClock } from "../../lib/clock.ts";
+import { pullImage } from "../../drivers/docker/pull-image.ts";
+import { systemClock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { Mutex } from "../../lib/mutex.ts";
 import type {
+  ActionContainers,
   ContainerFacts,
   ContainerSpec,
   Executor,
@@ -16,55 +17,36 @@ import type {
   JobSpec,
 } from "../executor.ts";
 import { JobFolders } from "../host/job-folders.ts";
-import {
-  type ContainerPlan,
-  type ContainerRules,
-  type FolderMount,
-  planContainer,
-  withProgram,
-} from "./build-container.ts";
+import { ActionPaths } from "./action-paths.ts";
+import { type ContainerPlan, type FolderMount, planContainer, withProgram } from "./build-container.ts";
 import { ContainerJob } from "./container-job.ts";
 import { containerLabels, JOB_LABEL, ownerFilter } from "./container-labels.ts";
+import type { ContainerExecutorOptions } from "./container-options.ts";
 import { emptyFolder } from "./empty-folder.ts";
+import { ImageActions } from "./image-actions.ts";
 import { MountedFiles } from "./mounted-files.ts";
 import { containerFacts, type JobNetwork, startContainer } from "./running-container.ts";
 import { type ServicePlan, startServices } from "./services.ts";
 
-/** Settings of an executor that runs jobs in containers. */
-export interface ContainerExecutorOptions {
-  readonly name: "docker" | "podman";
-  /** Reaches the engine; called until it succeeds once. @throws AppError unavailable, saying what to do */
-  connect(): Promise<Engine>;
-  /** Folder for the jobs' folders, on the engine's machine; made when missing. No other executor may use it. */
-  readonly workRoot: string;
-  /** RUNNER_TOOL_CACHE, kept between jobs; made when missing. */
-  readonly toolCache: string;
-  /** The runner's uuid: what it finds with this mark after a crash is its own. Two runners that run at once have two. */
-  readonly owner: string;
-  readonly rules: ContainerRules;
-  /** @default missing */
-  readonly pull?: PullPolicy | undefined;
-  /** Network of all containers instead of one per job, such as `none`, `host` or a name. @default one per job */
-  readonly network?: string | undefined;
-  readonly ipv6?: boolean | undefined;
-  /** Jobs get the engine's socket at /var/run/docker.sock, and with it all of the engine's power. @default false */
-  readonly mountSocket?: boolean | undefined;
-  /** More folders for every job's container. @default none */
-  readonly mounts?: readonly FolderMount[] | undefined;
-  /** Longest wait for a service. @default 5 minutes */
-  readonly serviceReadyMs?: number | undefined;
-  /** @default 7.5 s and 2.5 s */
-  readonly grace?: KillGrace | undefined;
-  /** @default 5 s */
-  readonly drainMs?: number | undefined;
-  readonly clock?: Clock | undefined;
-  /** Told what could not be cleaned up. */
-  warn(problem: AppError): void;
-}
-
 /** Services that run beside a job; disposing ends them. */
 export interface JobServices extends AsyncDisposable {
   readonly services: Readonly<Record<string, ContainerFacts>>;
+  readonly beside: BesideServices;
+}
+
+/** Where a container has to be to reach the services of a job. */
+export interface BesideServices {
+  readonly network: JobNetwork;
+  /** `name:address` of each, for engines that do not resolve aliases. */
+  readonly hosts: readonly string[];
+}
+
+/** A job's folder: on this machine, and as the job sees it. */
+interface JobRoot {
+  readonly root: string;
+  readonly jobRoot: string;
+  readonly paths: JobPaths;
+  readonly files: MountedFiles;
 }
 
 /** Where a job's folders are in its container; GitHub's runner has them there. */
@@ -125,10 +107,12 @@ export class ContainerExecutor implements Executor {
     await openFolders(user, hostPaths);
     checkNotCancelled(job, signal);
     const remains = stack.move();
+    const files = new MountedFiles(mounts.filter(({ readOnly }) => readOnly !== true));
+    const folder = { root: this.#folders().jobRoot(job.id), jobRoot: INSIDE.work, paths, files };
     return new ContainerJob({
-      ...{ id: job.id, owner, engine, container, paths, grace, drainMs, clock, warn },
+      ...{ id: job.id, owner, engine, container, paths, files, grace, drainMs, clock, warn },
       hostWorkspace: hostPaths.workspace,
-      files: new MountedFiles(mounts.filter(({ readOnly }) => readOnly !== true)),
+      actionContainers: this.#imageActions(engine, job, folder, { network, hosts: running.hosts }, remains),
       baseEnv: { ...env, HOME: INSIDE.home },
       containers: { container: facts, services: running.facts },
       remove: () => remains.disposeAsync(),
@@ -143,9 +127,61 @@ export class ContainerExecutor implements Executor {
     const engine = await this.open();
     await using stack = new AsyncDisposableStack();
     this.#claim(job, stack);
-    const { running } = await this.#start(engine, job, services, { signal, log }, stack);
+    const { running, network } = await this.#start(engine, job, services, { signal, log }, stack);
     const remains = stack.move();
-    return { services: running.facts, [Symbol.asyncDispose]: () => remains.disposeAsync() };
+    return {
+      services: running.facts,
+      beside: { network, hosts: running.hosts },
+      [Symbol.asyncDispose]: () => remains.disposeAsync(),
+    };
+  }
+
+  /**
+   * What runs the docker actions of a job whose steps are processes of this machine. Disposing removes what it made.
+   * @throws AppError unavailable when the engine does not answer
+   */
+  async prepareActions(
+    job: JobSpec,
+    paths: JobPaths,
+    beside?: BesideServices,
+  ): Promise<ActionContainers & AsyncDisposable> {
+    const engine = await this.open();
+    await using stack = new AsyncDisposableStack();
+    const network = beside?.network ?? (await this.#network(engine, this.#prefix(job), this.#labels(job), stack));
+    const remains = stack.move();
+    const root = dirname(paths.temp);
+    const folder = { root, jobRoot: root, paths, files: new MountedFiles([{ source: root, target: root }]) };
+    const actions = this.#imageActions(engine, job, folder, { network, hosts: beside?.hosts ?? [] }, remains);
+    return {
+      prepareImage: (source, options) => actions.prepareImage(source, options),
+      run: (spec, options) => actions.run(spec, options),
+      [Symbol.asyncDispose]: () => remains.disposeAsync(),
+    };
+  }
+
+  #imageActions(
+    engine: Engine,
+    job: JobSpec,
+    { root, jobRoot, paths, files }: JobRoot,
+    beside: BesideServices,
+    stack: AsyncDisposableStack,
+  ): ImageActions {
+    const { rules, pull = "missing", mountSocket = false, grace, drainMs, clock = systemClock } = this.#options;
+    return new ImageActions({
+      ...{ engine, prefix: this.#prefix(job), labels: this.#labels(job), ...beside, root, files },
+      ...{ rules, pull, mountSocket, grace, drainMs, clock },
+      paths: new ActionPaths(root, jobRoot, paths),
+      undo: (work) => this.#undo(stack, work),
+    });
+  }
+
+  #labels({ id }: JobSpec): Record<string, string> {
+    return containerLabels(this.#options.owner, id);
+  }
+
+  /** Begins the names of all that a job has at the engine. */
+  #prefix({ id }: JobSpec): string {
+    return `act-runner-${id}-${this.#options.owner.slice(0, 8)}`;
   }
 
   /** Makes the job's network, and starts its services in it. */
@@ -156,9 +192,9 @@ export class ContainerExecutor implements Executor {
     { signal, log }: { signal: AbortSignal; log: JobLog },
     stack: AsyncDisposableStack,
   ) {
-    const { owner, clock = systemClock, serviceReadyMs = SERVICE_READY_MS } = this.#options;
-    const labels = containerLabels(owner, job.id);
-    const prefix = `act-runner-${job.id}-${owner.slice(0, 8)}`;
+    const { clock = systemClock, serviceReadyMs = SERVICE_READY_MS } = this.#options;
+    const labels = this.#labels(job);
+    const prefix = this.#prefix(job);
     const plans: ServicePlan[] = [];
     for (const { spec, name, plan } of services) {
       plans.push({ name, plan, image: await this.#pull(engine, spec, plan, { signal, log }) });

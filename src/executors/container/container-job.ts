@@ -4,6 +4,7 @@ import type { KillGrace } from "../../drivers/process/kill-tree.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type {
+  ActionContainers,
   ContainerFacts,
   JobEnvironment,
   JobPaths,
@@ -13,6 +14,7 @@ import type {
   StepSpec,
 } from "../executor.ts";
 import { TRACKING_VARIABLE, trackingId } from "../host/tracking-id.ts";
+import { killReason } from "../kill-reason.ts";
 import type { MountedFiles } from "./mounted-files.ts";
 import { readOomKills } from "./oom-kills.ts";
 
@@ -27,6 +29,7 @@ export interface ContainerJobParts {
   readonly paths: JobPaths;
   readonly hostWorkspace: string;
   readonly files: MountedFiles;
+  readonly actionContainers: ActionContainers;
   readonly baseEnv: Readonly<Record<string, string>>;
   readonly containers: {
     readonly container: ContainerFacts;
@@ -76,6 +79,10 @@ export class ContainerJob implements JobEnvironment {
 
   get containers() {
     return this.#parts.containers;
+  }
+
+  get actionContainers(): ActionContainers {
+    return this.#parts.actionContainers;
   }
 
   get hostWorkspace(): string {
@@ -181,9 +188,4 @@ export class ContainerJob implements JobEnvironment {
       error,
     );
   }
-}
-
-/** Whoever aborts should give a KillReason; anything else counts as a cancellation. */
-function killReason(reason: unknown): KillReason {
-  return reason === "shutdown" || reason === "timeout" ? reason : "cancelled";
 }

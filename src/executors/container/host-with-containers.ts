@@ -1,4 +1,15 @@
-import type { Executor, JobEnvironment, JobLog, JobSpec, LineSink, StepExit, StepSpec } from "../executor.ts";
+import type {
+  ActionContainerSpec,
+  ActionContainers,
+  ActionImage,
+  Executor,
+  JobEnvironment,
+  JobLog,
+  JobSpec,
+  LineSink,
+  StepExit,
+  StepSpec,
+} from "../executor.ts";
 import { anyEngine } from "./any-engine.ts";
 import type { ContainerExecutor, JobServices } from "./container-executor.ts";
 
@@ -23,28 +34,62 @@ export class HostWithContainers implements Executor {
   async prepare(job: JobSpec, options: { signal: AbortSignal; log?: JobLog }): Promise<JobEnvironment> {
     const { services = [], container } = job;
     if (container !== undefined) return await (await anyEngine(this.#engines)).prepare(job, options);
-    if (services.length === 0) return await this.#host.prepare(job, options);
     await using stack = new AsyncDisposableStack();
-    const beside = stack.use(await (await anyEngine(this.#engines)).prepareServices(job, options));
+    const engine = services.length === 0 ? undefined : await anyEngine(this.#engines);
+    const beside = engine && stack.use(await engine.prepareServices(job, options));
     const environment = stack.use(await this.#host.prepare(job, options));
-    return new HostJobWithServices(environment, beside, stack.move());
+    const actions = new LazyActions(async () => {
+      return await (engine ?? (await anyEngine(this.#engines))).prepareActions(job, environment.paths, beside?.beside);
+    });
+    stack.use(actions);
+    return new HostJobWithContainers(environment, { beside, actions, all: stack.move() });
+  }
+}
+
+/** Most jobs have no docker action: the engine is asked by the first. */
+class LazyActions implements ActionContainers, AsyncDisposable {
+  readonly #open: () => Promise<ActionContainers & AsyncDisposable>;
+  #opened: Promise<ActionContainers & AsyncDisposable> | undefined;
+
+  constructor(open: () => Promise<ActionContainers & AsyncDisposable>) {
+    this.#open = open;
+  }
+
+  async prepareImage(source: ActionImage, options: { signal: AbortSignal; log: JobLog }): Promise<string> {
+    this.#opened ??= this.#open();
+    return await (await this.#opened).prepareImage(source, options);
+  }
+
+  async run(spec: ActionContainerSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit> {
+    this.#opened ??= this.#open();
+    return await (await this.#opened).run(spec, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = await this.#opened?.catch(() => undefined);
+    await opened?.[Symbol.asyncDispose]();
   }
 }
 
 /** A job of the host with containers beside it. */
-class HostJobWithServices implements JobEnvironment {
-  readonly containers: NonNullable<JobEnvironment["containers"]>;
+class HostJobWithContainers implements JobEnvironment {
+  readonly containers?: NonNullable<JobEnvironment["containers"]>;
   readonly paths: JobEnvironment["paths"];
   readonly baseEnv: JobEnvironment["baseEnv"];
+  readonly actionContainers: ActionContainers;
   readonly #host: JobEnvironment;
   readonly #all: AsyncDisposable;
 
-  constructor(host: JobEnvironment, { services }: JobServices, all: AsyncDisposable) {
+  constructor(
+    host: JobEnvironment,
+    parts: { beside: JobServices | undefined; actions: ActionContainers; all: AsyncDisposable },
+  ) {
     this.paths = host.paths;
     this.baseEnv = host.baseEnv;
-    this.containers = { services };
+    if (parts.beside !== undefined) this.containers = { services: parts.beside.services };
+    this.actionContainers = parts.actions;
     this.#host = host;
-    this.#all = all;
+    this.#all = parts.all;
   }
 
   exec(step: StepSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit> {

@@ -4,7 +4,8 @@ import { type EnginePlace, findEngine } from "../../drivers/docker/find-engine.t
 import { startPodmanService } from "../../drivers/docker/podman-service.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import { ContainerExecutor, type ContainerExecutorOptions } from "./container-executor.ts";
+import { ContainerExecutor } from "./container-executor.ts";
+import type { ContainerExecutorOptions } from "./container-options.ts";
 
 /** Settings of an executor whose engine is looked for on this machine. */
 export type LocalContainersOptions = Omit<ContainerExecutorOptions, "connect"> & EnginePlace;

@@ -48,6 +48,13 @@ export class MountedFiles {
     return buffer;
   }
 
+  /** Opens a folder for reading below it. @throws AppError invalid when it is outside, or no folder; not_found */
+  async openFolder(path: string): Promise<FileHandle> {
+    const folder = await this.#open(path, FOLDER, { mode: 0, makeFolders: false });
+    if (folder === undefined) throw new AppError("not_found", `there is no folder ${path}`);
+    return folder;
+  }
+
   /** Undefined when the file, or a folder above it, does not exist. */
   async #open(
     path: string,

@@ -35,7 +35,7 @@ export interface StartOptions {
  */
 export async function startContainer(plan: ContainerPlan, options: StartOptions): Promise<string> {
   const { engine } = options;
-  const id = await create(engine, createOptions(plan, options));
+  const id = await makeContainer(plan, options);
   try {
     await engine.startContainer(id);
     return id;
@@ -43,6 +43,11 @@ export async function startContainer(plan: ContainerPlan, options: StartOptions)
     await engine.removeContainer(id);
     throw error;
   }
+}
+
+/** Makes a container without starting it. @throws AppError as the engine says it */
+export function makeContainer(plan: ContainerPlan, options: StartOptions): Promise<string> {
+  return create(options.engine, createOptions(plan, options));
 }
 
 /** An init process reaps what steps leave; where the engine has none, it does without. */

@@ -5,6 +5,7 @@ import { type ProcessExit, runProcess } from "../../drivers/process/run-process.
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { JobEnvironment, JobPaths, KillReason, LineSink, StepExit, StepSpec } from "../executor.ts";
+import { killReason } from "../kill-reason.ts";
 import type { JobFiles } from "./job-files.ts";
 import type { User } from "./job-folders.ts";
 import { execMarker, jobMarker, TRACKING_VARIABLE, trackingId } from "./tracking-id.ts";
@@ -112,9 +113,4 @@ export class HostJob implements JobEnvironment {
       return { kind: "killed", reason: killReason(signal.reason) };
     return exit;
   }
-}
-
-/** Whoever aborts should give a KillReason; anything else counts as a cancellation. */
-function killReason(reason: unknown): KillReason {
-  return reason === "shutdown" || reason === "timeout" ? reason : "cancelled";
 }

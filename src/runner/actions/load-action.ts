@@ -13,6 +13,8 @@ export interface LoadedAction {
   readonly repository: string;
   /** The ref as the step names it; empty for an action of the workspace. */
   readonly ref: string;
+  /** Its files where no job can change them, and a name for their content; absent for an action of the workspace. */
+  readonly source?: { readonly folder: string; readonly key: string };
 }
 
 /** Reads a file of an action by its name; undefined when there is none. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobEnvironment } from "../../executors/executor.ts";
@@ -56,6 +57,7 @@ export class JobActions {
       directory: reference.path === "" ? target : place(target, reference.path),
       repository: `${reference.owner}/${reference.repo}`,
       ref: reference.ref,
+      source: { folder: join(folder, reference.path), key: contentKey(url, sha, reference.path) },
     };
   }
 
@@ -86,6 +88,11 @@ export class JobActions {
     this.#fetched.set(key, found);
     return found;
   }
+}
+
+/** Names the files of an action, as far as the tag of an image may be long. */
+function contentKey(...parts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 40);
 }
 
 async function readOrNothing(path: string): Promise<Buffer | undefined> {

@@ -1,4 +1,4 @@
-import type { StepExit, StepSpec } from "../../executors/executor.ts";
+import type { ActionContainerSpec, StepExit, StepSpec } from "../../executors/executor.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import { evaluateMapping, evaluateText } from "../../workflow/evaluate-template.ts";
 import type { EvaluationContext } from "../../workflow/expressions/evaluation-context.ts";
@@ -133,18 +133,22 @@ export class ActiveStage implements StageScope {
     );
   }
 
-  async env({ env = {}, github = {} }: ProcessVariables = {}): Promise<Record<string, string>> {
+  env(variables: ProcessVariables = {}): Promise<Record<string, string>> {
+    return this.#compose(variables, this.#options.run.parts.state.path);
+  }
+
+  async #compose({ env = {}, github = {}, low = {} }: ProcessVariables, path: readonly string[]) {
     const { run, stepEnv, frame } = this.#options;
     const { environment, state, request, platform, ids } = run.parts;
     this.#files ??= await FileCommands.create(environment, ids.uuid(), platform);
     return composeStepEnv(
       {
         base: environment.baseEnv,
-        low: request.lowEnv,
+        low: { ...low, ...request.lowEnv },
         job: new Map([...state.env, ...frame.env]),
         step: stepEnv,
         stage: env,
-        path: state.path,
+        path,
         fixed: {
           ...run.fixedVariables({ ...frame.github, ...this.#githubOfStep(), ...github }),
           ...this.#files.variables(),
@@ -157,6 +161,13 @@ export class ActiveStage implements StageScope {
   async exec(spec: Omit<StepSpec, "env">, variables: ProcessVariables = {}): Promise<StepExit> {
     const env = await this.env(variables);
     return this.environment.exec({ ...spec, env }, { signal: this.signal, output: (line) => this.#take(line) });
+  }
+
+  async runImage(spec: Omit<ActionContainerSpec, "env">, variables: ProcessVariables = {}): Promise<StepExit> {
+    const env = await this.#compose(variables, []);
+    const { actionContainers } = this.environment;
+    if (actionContainers === undefined) throw new AppError("unavailable", "the job's place has no container engine");
+    return actionContainers.run({ ...spec, env }, { signal: this.signal, output: (line) => this.#take(line) });
   }
 
   inside({ steps, contexts, github }: CompositeParts): StepFrame {

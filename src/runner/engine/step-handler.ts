@@ -1,4 +1,4 @@
-import type { JobEnvironment, StepExit, StepSpec } from "../../executors/executor.ts";
+import type { ActionContainerSpec, JobEnvironment, StepExit, StepSpec } from "../../executors/executor.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { ExprValue } from "../../workflow/expressions/value.ts";
@@ -22,6 +22,8 @@ export interface ProcessVariables {
   readonly env?: Readonly<Record<string, string>>;
   /** What differs in the `github` context, and so in `GITHUB_…`: an action's path, repository and ref. @default none */
   readonly github?: Readonly<Record<string, string>>;
+  /** Below all others: what an action wants where nobody says otherwise. @default none */
+  readonly low?: Readonly<Record<string, string>>;
 }
 
 /** What a composite action gives to the steps inside of it. */
@@ -65,6 +67,8 @@ export interface StageScope {
   env(variables?: ProcessVariables): Promise<Record<string, string>>;
   /** Runs a process of the step: its lines are read for commands and go to the log. */
   exec(spec: Omit<StepSpec, "env">, variables?: ProcessVariables): Promise<StepExit>;
+  /** Runs a container of the step, which has nothing of the job's own PATH and variables of the machine. */
+  runImage(spec: Omit<ActionContainerSpec, "env">, variables?: ProcessVariables): Promise<StepExit>;
   /** Reads the end of a process as the end of the stage. */
   end(exit: StepExit): StageEnd;
   /** Writes rows. */

@@ -4,6 +4,7 @@ import { type ActionReference, parseActionReference } from "../actions/action-re
 import type { LoadedAction } from "../actions/load-action.ts";
 import { builtinCheckout } from "../builtin/checkout.ts";
 import { compositeAction } from "./composite-action.ts";
+import { dockerAction, imageStep } from "./docker-action.ts";
 import type { JobRun } from "./job-run.ts";
 import { nodeAction } from "./node-action.ts";
 import { runScript } from "./run-script.ts";
@@ -47,7 +48,7 @@ async function handlerFor(run: JobRun, step: Step, depth: number): Promise<StepH
   if (uses === undefined) return { main: runScript };
   if (isCheckout(uses) && run.parts.request.actions?.builtin !== false) return builtinCheckout;
   const reference = parseActionReference(uses, run.actions.ownBases);
-  if (reference.kind === "image") return needsEngine(uses);
+  if (reference.kind === "image") return await imageStep(run, uses, reference.image);
   return await actionHandler(run, await loaded(run, uses, reference), depth);
 }
 
@@ -68,11 +69,6 @@ async function actionHandler(run: JobRun, action: LoadedAction, depth: number): 
       return compositeAction(run, action, await planSteps(run, runs.steps, { depth: depth + 1 }));
     }
     case "docker":
-      return needsEngine(action.uses);
+      return await dockerAction(run, action, runs);
   }
-}
-
-function needsEngine(uses: string): StepHandler {
-  const message = `The action '${uses}' runs in a container, and needs a container engine, which this runner does not have.`;
-  return { main: () => Promise.resolve({ outcome: "failure", message }) };
 }

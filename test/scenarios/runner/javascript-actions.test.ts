@@ -111,6 +111,8 @@ describe("JavaScript actions", () => {
     ["a repository that is not there", "octo/none@v1", "octo/none"],
     ["a composite step without a shell", "octo/actions/no-shell@v1", "missing: shell"],
     ["composite actions without an end", "octo/actions/endless@v1", "nested too deep"],
+    ["an image", "docker://alpine:3", "needs a container engine"],
+    ["a Dockerfile", "octo/actions/with-dockerfile@v1", "needs a container engine"],
   ])("%s fails the job before its first step", async (_, uses, words) => {
     const { result, steps, lines } = await run(
       `      - run: echo never\n        if: always()\n      - uses: ${uses}\n`,
@@ -120,14 +122,13 @@ describe("JavaScript actions", () => {
     expect(errors(lines).join("\n")).toContain(words);
   });
 
-  it.each([
-    ["an image", "docker://alpine:3", "needs a container engine"],
-    ["a Dockerfile", "octo/actions/with-dockerfile@v1", "needs a container engine"],
-    ["a folder that is not there", "./nowhere", "that a checkout runs before it"],
-  ])("%s fails its step", async (_, uses, words) => {
-    const { result, steps, lines } = await run(`      - uses: ${uses}\n      - run: echo\n        if: always()\n`);
-    expect(result).toBe("failure");
-    expect(steps).toEqual(["failure/failure", "success/success"]);
-    expect(errors(lines).join("\n")).toContain(words);
-  });
+  it.each([["a folder that is not there", "./nowhere", "that a checkout runs before it"]])(
+    "%s fails its step",
+    async (_, uses, words) => {
+      const { result, steps, lines } = await run(`      - uses: ${uses}\n      - run: echo\n        if: always()\n`);
+      expect(result).toBe("failure");
+      expect(steps).toEqual(["failure/failure", "success/success"]);
+      expect(errors(lines).join("\n")).toContain(words);
+    },
+  );
 });
