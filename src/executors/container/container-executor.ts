@@ -18,7 +18,13 @@ import type {
 } from "../executor.ts";
 import { JobFolders } from "../host/job-folders.ts";
 import { ActionPaths } from "./action-paths.ts";
-import { type ContainerPlan, type FolderMount, planContainer, withProgram } from "./build-container.ts";
+import {
+  type ContainerPlan,
+  type ContainerRules,
+  type FolderMount,
+  planContainer,
+  withProgram,
+} from "./build-container.ts";
 import { ContainerJob } from "./container-job.ts";
 import { containerLabels, JOB_LABEL, ownerFilter } from "./container-labels.ts";
 import type { ContainerExecutorOptions } from "./container-options.ts";
