@@ -143,6 +143,50 @@ export function storeRunsContract(kind: StoreKind): void {
     expect(await list({ ownerIds: [] })).toEqual([]);
   });
 
+  test("lists: pages of several ranges, totals that are kept and totals that are counted", async () => {
+    const { account, repository, run, job } = await seed(store);
+    const statuses = ["success", "failure", "waiting", "skipped"] as const;
+    const jobs = await store.write((tx) =>
+      tx.jobs.insertMany(Array.from({ length: 23 }, (_, n) => newJob(run, { status: must(statuses[n % 4]) }))),
+    );
+    const all = [job, ...jobs].toReversed();
+    const filters = [
+      [{}, all],
+      [{ repositoryId: repository.id }, all],
+      [{ ownerIds: [account.id, 999] }, all],
+      [{ runId: run.id, repositoryId: repository.id }, all],
+      [{ statuses: ["success", "skipped"] }, all.filter(({ status }) => status === "success" || status === "skipped")],
+      [{ ownerIds: [account.id, 999], statuses: ["waiting"] }, all.filter(({ status }) => status === "waiting")],
+      [{ repositoryId: 999 }, []],
+    ] as const;
+    for (const [filter, expected] of filters) {
+      for (const page of [1, 2, 4, 9]) {
+        const items = expected.slice((page - 1) * 5, page * 5);
+        expect(await store.read.jobs.list(filter, { page, limit: 5 })).toEqual({ items, total: expected.length });
+      }
+    }
+    const [newest] = all;
+    await store.write((tx) => tx.jobs.delete(must(newest).id));
+    await store.write((tx) => tx.jobs.delete(must(newest).id));
+    expect((await store.read.jobs.list({}, ALL)).total).toBe(23);
+    const other = await store.write((tx) => tx.runs.insert(newRun(repository), "x"));
+    expect((await store.read.runs.list({ ownerIds: [account.id] }, ALL)).total).toBe(2);
+    await store.write((tx) => tx.runs.delete(run.id));
+    expect(await store.read.runs.list({ repositoryId: repository.id }, ALL)).toEqual({ items: [other], total: 1 });
+    expect(await store.read.jobs.list({ repositoryId: repository.id }, ALL)).toEqual({ items: [], total: 0 });
+  });
+
+  test("many rows by their ids", async () => {
+    const { repository, run, task, runner } = await seed(store);
+    expect(await store.read.repositories.getMany([repository.id, 999])).toEqual([repository]);
+    expect(await store.read.runs.getMany([999, run.id])).toEqual([run]);
+    expect(await store.read.tasks.getMany([task.id])).toEqual([task]);
+    expect(await store.read.runners.getMany([runner.id])).toEqual([runner]);
+    expect(await store.read.runners.getMany([])).toEqual([]);
+    await store.write((tx) => tx.runners.delete(runner.id, 1));
+    expect(await store.read.runners.getMany([runner.id])).toEqual([]);
+  });
+
   test("steps are merged by their index", async () => {
     const { task } = await seed(store);
     const step = (index: number, status: "waiting" | "running" | "success") => ({

@@ -122,10 +122,6 @@ async function repositoriesOf(
   deps: RestDeps,
   rows: readonly { readonly repositoryId: number }[],
 ): Promise<ReadonlyMap<number, Repository>> {
-  const homes = new Map<number, Repository>();
-  for (const id of new Set(rows.map((row) => row.repositoryId))) {
-    const found = await deps.repositories.byId(id);
-    if (found !== undefined) homes.set(id, found);
-  }
-  return homes;
+  const homes = await deps.repositories.byIds([...new Set(rows.map((row) => row.repositoryId))]);
+  return new Map(homes.map((home) => [home.id, home]));
 }

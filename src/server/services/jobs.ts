@@ -48,14 +48,22 @@ export class Jobs {
 
   /** Jobs, newest first. */
   async list(filter: JobFilter, page: PageRequest): Promise<Page<JobView>> {
-    const { items, total } = await this.#store.read.jobs.list(filter, page);
-    const runs = new Map<number, Run | undefined>();
-    for (const { runId } of items) if (!runs.has(runId)) runs.set(runId, await this.#store.read.runs.get(runId));
-    const views = items.flatMap((job) => {
-      const run = runs.get(job.runId);
-      return run === undefined ? [] : [this.view(job, run)];
+    const { read } = this.#store;
+    const { items, total } = await read.jobs.list(filter, page);
+    const taskIds = items.flatMap(({ taskId }) => (taskId === null ? [] : [taskId]));
+    const [runs, tasks] = await Promise.all([
+      read.runs.getMany([...new Set(items.map(({ runId }) => runId))]),
+      read.tasks.getMany(taskIds),
+    ]);
+    const runners = await read.runners.getMany([...new Set(tasks.map(({ runnerId }) => runnerId))]);
+    const [runOf, taskOf, runnerOf] = [byId(runs), byId(tasks), byId(runners)];
+    const views = items.flatMap((job): readonly JobView[] => {
+      const run = runOf.get(job.runId);
+      const task = job.taskId === null ? undefined : taskOf.get(job.taskId);
+      const runner = task === undefined ? undefined : runnerOf.get(task.runnerId);
+      return run === undefined ? [] : [{ job, run, task, runner }];
     });
-    return { items: await Promise.all(views), total };
+    return { items: views, total };
   }
 
   /** The task of a job in one attempt; the newest where it had several. Undefined before it had one. */
@@ -73,4 +81,8 @@ export class Jobs {
     const runner = task === undefined ? undefined : await this.#store.read.runners.get(task.runnerId);
     return { job, run, task, runner };
   }
+}
+
+function byId<Row extends { readonly id: number }>(rows: readonly Row[]): ReadonlyMap<number, Row> {
+  return new Map(rows.map((row) => [row.id, row]));
 }

@@ -49,6 +49,11 @@ export class Repositories {
     return this.#deps.store.read.repositories.get(id);
   }
 
+  /** Those of these repositories that exist. */
+  byIds(ids: readonly number[]): Promise<readonly Repository[]> {
+    return this.#deps.store.read.repositories.getMany(ids);
+  }
+
   /** Repositories: all, those of some owners, or one. */
   list(filter: { ownerIds?: readonly number[]; repositoryId?: number }, page: PageRequest): Promise<Page<Repository>> {
     return this.#deps.store.read.repositories.list(filter, page);

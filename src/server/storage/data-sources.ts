@@ -11,14 +11,17 @@ import { prepareReader, prepareWriter, sqliteDriver } from "./sqlite-driver.ts";
 /** Prepared statements kept per connection; more than the tables have. */
 const STATEMENT_CACHE = 500;
 
+/** Name of the embedded database in the data directory. */
+export const SQLITE_FILE = "server.db";
+
 /** How long SQLite waits for a lock of a foreign process, such as a backup. */
 const BUSY_TIMEOUT_MS = 5_000;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** A connection to `<dataDir>/server.db`: the one that writes, or one that only reads. */
+/** A connection to the embedded database: the one that writes, or one that only reads. */
 export async function openSqlite(dataDir: string, role: "writer" | "reader"): Promise<DataSource> {
-  const database = join(dataDir, "server.db");
+  const database = join(dataDir, SQLITE_FILE);
   const dataSource = new DataSource({
     type: "better-sqlite3",
     driver: sqliteDriver,

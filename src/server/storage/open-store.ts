@@ -1,10 +1,13 @@
+import { join } from "node:path";
 import type { DataSource } from "typeorm";
 import type { Clock } from "../../lib/clock.ts";
 import { type Logger, silentLogger } from "../../lib/logger.ts";
 import { lockDataDir } from "./data-dir-lock.ts";
-import { openMysql, openSqlite } from "./data-sources.ts";
+import { openMysql, openSqlite, SQLITE_FILE } from "./data-sources.ts";
 import { DatabaseStore, type Writer } from "./database-store.ts";
 import { parseDatabaseUrl } from "./database-url.ts";
+import { MysqlListReader } from "./lists/mysql-list-reader.ts";
+import { SqliteListReader } from "./lists/sqlite-list-reader.ts";
 import type { LogStore } from "./log-store.ts";
 import { EmbeddedLogStore } from "./logs/embedded-log-store.ts";
 import { MysqlLogStore } from "./logs/mysql-log-store.ts";
@@ -31,6 +34,9 @@ export interface StoreOptions {
 
 /** Fewest connections: one holds the migration lock while another migrates. */
 const SMALLEST_POOL = 2;
+
+/** Connections to MySQL that lists, counts and searches have for themselves, beside the pool. */
+const LIST_POOL = 2;
 
 /**
  * Opens the store, creating or migrating its tables. Disposing it waits for what is being written.
@@ -60,7 +66,9 @@ async function openEmbedded({ dataDir, clock, logger }: StoreOptions, resources:
   const logs = resources.use(new EmbeddedLogStore(dataDir));
   const scope = new TransactionScope();
   const writer = resources.use(new SqliteWriter(dataSource, scope, clock, () => orphans.sweep()));
-  const session = new Session(readSource.manager, "sqlite", clock, () => scope.refuse("store.read"));
+  const lists = resources.use(new SqliteListReader(join(dataDir, SQLITE_FILE)));
+  const guard = () => scope.refuse("store.read");
+  const session = new Session(readSource.manager, "sqlite", clock, { guard, lists });
   const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger ?? silentLogger));
   orphans.sweep();
   return { session, writer, logs };
@@ -71,12 +79,15 @@ async function openServer(
   databaseUrl: string,
   resources: AsyncDisposableStack,
 ): Promise<Parts> {
-  const pool = await openMysql(parseDatabaseUrl(databaseUrl), Math.max(poolSize, SMALLEST_POOL));
+  const address = parseDatabaseUrl(databaseUrl);
+  const pool = await openMysql(address, Math.max(poolSize, SMALLEST_POOL));
   const dataSource = own(resources, pool);
   await migrate(dataSource);
   const scope = new TransactionScope();
   const writer = resources.use(new MysqlWriter(dataSource, scope, clock, () => orphans.sweep()));
-  const session = new Session(dataSource.manager, "mysql", clock, () => scope.refuse("store.read"));
+  const lists = new MysqlListReader(own(resources, await openMysql(address, LIST_POOL)));
+  const guard = () => scope.refuse("store.read");
+  const session = new Session(dataSource.manager, "mysql", clock, { guard, lists });
   const logs = new MysqlLogStore(session, writer);
   const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger ?? silentLogger));
   orphans.sweep();

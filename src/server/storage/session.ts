@@ -3,8 +3,16 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { databaseError, endsTransaction } from "./database-errors.ts";
 import type { Dialect } from "./dialect.ts";
+import type { ListReader } from "./lists/list-reader.ts";
 import type { RowMapper } from "./schema/row-mapper.ts";
 import type { RawRow, SqlValue } from "./sql-value.ts";
+
+/** What a session of the read side has. */
+export interface ReadSide {
+  /** Called before each statement; throws where statements are forbidden. */
+  readonly guard: () => void;
+  readonly lists: ListReader;
+}
 
 /**
  * The statements of one transaction, or of the read side. Every statement of the tables goes through here, so that
@@ -14,7 +22,7 @@ export class Session {
   readonly dialect: Dialect;
   readonly clock: Clock;
   readonly #manager: EntityManager;
-  readonly #guard: (() => void) | undefined;
+  readonly #readSide: ReadSide | undefined;
   /** The last statement of a transaction; undefined on the read side, where statements run side by side. */
   #tail: Promise<unknown> | undefined;
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -22,13 +30,13 @@ export class Session {
   #closed: boolean = false;
   #fatal: AppError | undefined;
 
-  /** @param guard for the read side: called before each statement; throws where statements are forbidden */
-  constructor(manager: EntityManager, dialect: Dialect, clock: Clock, guard?: () => void) {
-    this.#tail = guard === undefined ? Promise.resolve() : undefined;
+  /** @param readSide undefined for a transaction */
+  constructor(manager: EntityManager, dialect: Dialect, clock: Clock, readSide?: ReadSide) {
+    this.#tail = readSide === undefined ? Promise.resolve() : undefined;
     this.#manager = manager;
     this.dialect = dialect;
     this.clock = clock;
-    this.#guard = guard;
+    this.#readSide = readSide;
   }
 
   /** The error that ended the transaction on the database's side, even where the caller swallowed it. */
@@ -48,7 +56,7 @@ export class Session {
 
   /** Runs TypeORM's own methods; for what is not on a hot path. Never `save`, which loads first. */
   async do<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    this.#guard?.();
+    this.#readSide?.guard();
     if (this.#closed) {
       throw new AppError("internal", "a statement came after the end of its transaction; await every tx call");
     }
@@ -66,6 +74,17 @@ export class Session {
   /** Rows of a SELECT. */
   rows(sql: string, values: readonly SqlValue[] = []): Promise<RawRow[]> {
     return this.do((manager) => manager.query(sql, [...values]));
+  }
+
+  /** Rows of a list, a count or a search; on the read side they are read beside everything else. */
+  async listRows(sql: string, values: readonly SqlValue[] = []): Promise<RawRow[]> {
+    if (this.#readSide === undefined) return await this.rows(sql, values);
+    this.#readSide.guard();
+    try {
+      return await this.#readSide.lists.rows(sql, values);
+    } catch (error) {
+      throw databaseError(error);
+    }
   }
 
   /** Runs a statement that changes rows; only inside a transaction. */

@@ -9,7 +9,8 @@ import type { HousekeepingReads, HousekeepingWrites } from "./housekeeping-store
 import type { LogStore } from "./log-store.ts";
 
 /**
- * Everything the server remembers. `read` sees committed data and never waits for a writer. `write` runs one function
+ * Everything the server remembers. `read` sees committed data and never waits for a writer; its lists, counts and
+ * `getMany` run beside everything else, so that no size of a table holds up a claim. `write` runs one function
  * in one transaction: what it resolves to is durable, what it throws is rolled back. The function may run again after
  * a deadlock, so it does nothing but call `tx`. On the embedded database several functions share one commit.
  */
@@ -58,6 +59,8 @@ export interface AccountWrites extends AccountReads {
 
 export interface RepositoryReads {
   get(id: number): Promise<Repository | undefined>;
+  /** Those that exist, in no order. */
+  getMany(ids: readonly number[]): Promise<readonly Repository[]>;
   find(ownerName: string, name: string): Promise<Repository | undefined>;
   /** All, or those of some owners or one. */
   list(filter: { ownerIds?: readonly number[]; repositoryId?: number }, page: PageRequest): Promise<Page<Repository>>;
@@ -129,6 +132,8 @@ export interface RunnerFilter {
 export interface RunnerReads {
   /** Deleted runners are invisible to all of these. */
   get(id: number): Promise<Runner | undefined>;
+  /** Those that exist, in no order. */
+  getMany(ids: readonly number[]): Promise<readonly Runner[]>;
   /** With its verifiers. Unlike the others it also finds a deleted one that has `reportsUntil`, whatever the time. */
   findByUuid(uuid: string): Promise<({ runner: Runner } & RunnerVerifiers) | undefined>;
   /** The sealed text of the token that takes the place of the runner's, while it is not confirmed. */
@@ -182,6 +187,8 @@ export interface RunFilter {
 }
 export interface RunReads {
   get(id: number): Promise<Run | undefined>;
+  /** Those that exist, in no order. */
+  getMany(ids: readonly number[]): Promise<readonly Run[]>;
   list(filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
   /** The workflow file as it was at the run's commit. */
   source(id: number): Promise<string>;
@@ -220,6 +227,8 @@ export interface JobWrites extends JobReads {
 
 export interface TaskReads {
   get(id: number): Promise<Task | undefined>;
+  /** Those that exist, in no order. */
+  getMany(ids: readonly number[]): Promise<readonly Task[]>;
   findByTokenMac(mac: string): Promise<Task | undefined>;
   /** Tasks of a runner that are not final, oldest first. */
   openOfRunner(runnerId: number): Promise<readonly Task[]>;

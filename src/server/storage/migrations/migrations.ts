@@ -2,10 +2,12 @@ import type { MigrationInterface } from "typeorm";
 import { Dispatch1795100000000 } from "./dispatch.ts";
 import { Initial1795000000000 } from "./initial.ts";
 import { Lifecycle1795230000000 } from "./lifecycle.ts";
+import { Lists1795240000000 } from "./lists.ts";
 
 /** Every migration, oldest first. Released ones never change; each may be run again after a crash in its middle. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
   Initial1795000000000,
   Dispatch1795100000000,
   Lifecycle1795230000000,
+  Lists1795240000000,
 ];

@@ -46,6 +46,9 @@ export interface RepositoryRow {
   sealedCredential: string | null;
   /** Number of the newest run. */
   runCounter: number;
+  /** Number of runs and of jobs that there are. */
+  runTotal: number;
+  jobTotal: number;
   createdAt: number;
   /** Only what differs from the defaults; null: nothing. */
   dispatchRules: Partial<DispatchRules> | null;
@@ -62,6 +65,8 @@ export const repositoryEntity = new EntitySchema<RepositoryRow>({
     defaultBranch: text("default_branch"),
     sealedCredential: text("sealed_credential", { nullable: true }),
     runCounter: integer("run_counter"),
+    runTotal: integer("run_total"),
+    jobTotal: integer("job_total"),
     createdAt: integer("created_at"),
     dispatchRules: json("dispatch_rules", { nullable: true }),
   },

@@ -1,10 +1,13 @@
 import type { Account, Role } from "../../domain/account.ts";
 import { overwriteExisting } from "../dialect.ts";
 import { type AccountRow, accountEntity, membershipEntity } from "../schema/account-entities.ts";
+import { RowMapper } from "../schema/row-mapper.ts";
 import type { Session } from "../session.ts";
 import type { AccountWrites, New, Page, PageRequest } from "../store.ts";
 import { type Deleted, deleteOwner } from "./cascade.ts";
 import { readPage } from "./page.ts";
+
+const rows = new RowMapper<AccountRow>(accountEntity);
 
 /** Accounts and their members. */
 export class AccountTable implements AccountWrites {
@@ -25,8 +28,8 @@ export class AccountTable implements AccountWrites {
   }
 
   async list(page: PageRequest): Promise<Page<Account>> {
-    const rows = await this.#session.do((m) => readPage(m.createQueryBuilder(accountEntity, "account"), page));
-    return { items: rows.items.map(toAccount), total: rows.total };
+    const found = await readPage(this.#session, rows, {}, page);
+    return { items: found.items.map(toAccount), total: found.total };
   }
 
   async role(userId: number, accountId: number): Promise<Role | undefined> {

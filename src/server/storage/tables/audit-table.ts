@@ -15,7 +15,7 @@ export class AuditTable implements AuditWrites {
   }
 
   async list(page: PageRequest): Promise<Page<AuditRow>> {
-    const found = await this.#session.do((m) => readPage(m.createQueryBuilder(auditEntity, "audit"), page));
+    const found = await readPage(this.#session, rows, {}, page);
     return { items: found.items.map(({ id, ...row }) => row), total: found.total };
   }
 

@@ -5,7 +5,8 @@ import { jobEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
 import type { JobWrites, New, Page, PageRequest } from "../store.ts";
 import { rememberOrphans } from "./cascade.ts";
-import { readPage, whereEquals, whereIn } from "./page.ts";
+import { readPage } from "./page.ts";
+import { changeTotals, countJobs, totalOf } from "./repository-totals.ts";
 
 const rows = new RowMapper<Job>(jobEntity);
 
@@ -29,14 +30,18 @@ export class JobTable implements JobWrites {
     filter: { repositoryId?: number; ownerIds?: readonly number[]; runId?: number; statuses?: readonly JobStatus[] },
     page: PageRequest,
   ): Promise<Page<Job>> {
-    return this.#session.do((m) => {
-      const query = m.createQueryBuilder(jobEntity, "job");
-      whereEquals(query, "repositoryId", filter.repositoryId);
-      whereEquals(query, "runId", filter.runId);
-      whereIn(query, "ownerId", filter.ownerIds);
-      whereIn(query, "status", filter.statuses);
-      return readPage(query, page);
-    });
+    const { repositoryId, ownerIds, runId, statuses } = filter;
+    const counted = runId === undefined && statuses === undefined;
+    return readPage(
+      this.#session,
+      rows,
+      {
+        equals: { repository_id: repositoryId, run_id: runId },
+        among: { owner_id: ownerIds, status: statuses },
+        ...(counted ? { total: totalOf("job_total", { repositoryId, ownerIds }) } : {}),
+      },
+      page,
+    );
   }
 
   listWaiting(afterId: number, limit: number): Promise<readonly Job[]> {
@@ -47,6 +52,7 @@ export class JobTable implements JobWrites {
     const inserted: Job[] = [];
     // One statement each: a multi-row INSERT does not say the ids of its rows on MySQL when others insert, too.
     for (const job of jobs) inserted.push({ ...job, id: await this.#session.insert(rows, job) });
+    await countJobs(this.#session, jobs);
     return inserted;
   }
 
@@ -63,6 +69,9 @@ export class JobTable implements JobWrites {
     const tasks = await this.#session.rows("SELECT id FROM task WHERE job_id = ?", [id]);
     const taskIds = tasks.map((row) => Number(row["id"]));
     await rememberOrphans(this.#session, taskIds);
+    const job = await this.get(id);
+    if (job === undefined) return;
     await this.#session.run("DELETE FROM job WHERE id = ?", [id]);
+    await changeTotals(this.#session, job.repositoryId, { jobs: -1 });
   }
 }

@@ -25,6 +25,11 @@ export class RepositoryTable implements RepositoryWrites {
     return (await this.#session.rows(`${SELECT} WHERE r.id = ?`, [id])).map(toRepository)[0];
   }
 
+  async getMany(ids: readonly number[]): Promise<readonly Repository[]> {
+    if (ids.length === 0) return [];
+    return (await this.#session.listRows(`${SELECT} WHERE r.id IN ${placeholders(ids.length)}`, ids)).map(toRepository);
+  }
+
   async find(ownerName: string, name: string): Promise<Repository | undefined> {
     const values = [ownerName.toLowerCase(), name.toLowerCase()];
     return (await this.#session.rows(`${SELECT} WHERE a.name_lower = ? AND r.name_lower = ?`, values)).map(
@@ -47,9 +52,11 @@ export class RepositoryTable implements RepositoryWrites {
       values.push(filter.repositoryId);
     }
     const condition = where.join(" AND ");
-    const count = await this.#session.rows(`SELECT COUNT(*) AS total ${FROM} WHERE ${condition}`, values);
     const sql = `${SELECT} WHERE ${condition} ORDER BY r.id DESC LIMIT ? OFFSET ?`;
-    const found = await this.#session.rows(sql, [...values, limit, (page - 1) * limit]);
+    const [count, found] = await Promise.all([
+      this.#session.listRows(`SELECT COUNT(*) AS total ${FROM} WHERE ${condition}`, values),
+      this.#session.listRows(sql, [...values, limit, (page - 1) * limit]),
+    ]);
     return { items: found.map(toRepository), total: Number(count[0]?.["total"]) };
   }
 
@@ -74,6 +81,8 @@ export class RepositoryTable implements RepositoryWrites {
       nameLower: repository.name.toLowerCase(),
       sealedCredential,
       runCounter: 0,
+      runTotal: 0,
+      jobTotal: 0,
       dispatchRules: null,
     });
     const inserted = await this.get(id);

@@ -5,7 +5,8 @@ import { runEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
 import type { New, Page, PageRequest, RunFilter, RunWrites } from "../store.ts";
 import { rememberOrphans } from "./cascade.ts";
-import { readPage, whereEquals, whereIn } from "./page.ts";
+import { readMany, readPage } from "./page.ts";
+import { changeTotals, totalOf } from "./repository-totals.ts";
 
 const rows = new RowMapper<Run>(runEntity);
 
@@ -22,15 +23,23 @@ export class RunTable implements RunWrites {
   }
 
   list(filter: RunFilter, page: PageRequest): Promise<Page<Run>> {
-    return this.#session.do((m) => {
-      const query = m.createQueryBuilder(runEntity, "run");
-      for (const property of ["repositoryId", "event", "ref", "sha", "actorName", "workflowPath"] as const) {
-        whereEquals(query, property, filter[property]);
-      }
-      whereIn(query, "ownerId", filter.ownerIds);
-      whereIn(query, "status", filter.statuses);
-      return readPage(query, page);
-    });
+    const { repositoryId, ownerIds, statuses, event, ref, sha, actorName, workflowPath } = filter;
+    const rest = { event_name: event, git_ref: ref, sha, actor_name: actorName, workflow_path: workflowPath };
+    const counted = statuses === undefined && Object.values(rest).every((value) => value === undefined);
+    return readPage(
+      this.#session,
+      rows,
+      {
+        equals: { repository_id: repositoryId, ...rest },
+        among: { owner_id: ownerIds, status: statuses },
+        ...(counted ? { total: totalOf("run_total", { repositoryId, ownerIds }) } : {}),
+      },
+      page,
+    );
+  }
+
+  getMany(ids: readonly number[]): Promise<readonly Run[]> {
+    return readMany(this.#session, rows, ids);
   }
 
   async source(id: number): Promise<string> {
@@ -43,9 +52,10 @@ export class RunTable implements RunWrites {
   async insert(run: New<Omit<Run, "number">>, source: string): Promise<Run> {
     // The update takes the repository's row lock, so that no other transaction can read the same number.
     const where = "WHERE id = ?";
-    const counted = await this.#session.run(`UPDATE repository SET run_counter = run_counter + 1 ${where}`, [
-      run.repositoryId,
-    ]);
+    const counted = await this.#session.run(
+      `UPDATE repository SET run_counter = run_counter + 1, run_total = run_total + 1 ${where}`,
+      [run.repositoryId],
+    );
     if (counted.affected !== 1) throw new AppError("not_found", `repository ${run.repositoryId} does not exist`);
     const counter = await this.#session.rows(`SELECT run_counter FROM repository ${where}`, [run.repositoryId]);
     const numbered = { ...run, number: Number(counter[0]?.["run_counter"]) };
@@ -62,7 +72,12 @@ export class RunTable implements RunWrites {
     const tasks = await this.#session.rows("SELECT id FROM task WHERE run_id = ?", [id]);
     const taskIds = tasks.map((row) => Number(row["id"]));
     await rememberOrphans(this.#session, taskIds);
+    const [found] = await this.#session.rows("SELECT repository_id FROM run WHERE id = ?", [id]);
+    if (found === undefined) return taskIds;
+    const jobs = await this.#session.rows("SELECT COUNT(*) AS total FROM job WHERE run_id = ?", [id]);
     await this.#session.run("DELETE FROM run WHERE id = ?", [id]);
+    const gone = { runs: -1, jobs: -Number(jobs[0]?.["total"]) };
+    await changeTotals(this.#session, Number(found["repository_id"]), gone);
     return taskIds;
   }
 

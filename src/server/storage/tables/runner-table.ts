@@ -6,6 +6,7 @@ import { scopeFromRow, scopeToRow, whereScope, whereWithin } from "../schema/sco
 import type { Session } from "../session.ts";
 import type { SqlValue } from "../sql-value.ts";
 import type { New, Page, PageRequest, RunnerFilter, RunnerPatch, RunnerWrites } from "../store.ts";
+import { readMany } from "./page.ts";
 
 const rows = new RowMapper<RunnerRow>(runnerEntity);
 
@@ -23,6 +24,10 @@ export class RunnerTable implements RunnerWrites {
   async get(id: number): Promise<Runner | undefined> {
     const row = await this.#session.first(rows, "WHERE id = ? AND deleted_at IS NULL", [id]);
     return row === undefined ? undefined : toRunner(row);
+  }
+
+  async getMany(ids: readonly number[]): Promise<readonly Runner[]> {
+    return (await readMany(this.#session, rows, ids, " AND deleted_at IS NULL")).map(toRunner);
   }
 
   async findByUuid(uuid: string): Promise<({ runner: Runner } & RunnerVerifiers) | undefined> {
@@ -58,10 +63,12 @@ export class RunnerTable implements RunnerWrites {
       values.push(...part.values);
     }
     const condition = `WHERE ${where.join(" AND ")}`;
-    const count = await this.#session.rows(`SELECT COUNT(*) AS total FROM runner ${condition}`, values);
-    const tail = `${condition} ORDER BY id DESC LIMIT ? OFFSET ?`;
-    const found = await this.#session.select(rows, tail, [...values, limit, (page - 1) * limit]);
-    return { items: found.map(toRunner), total: Number(count[0]?.["total"]) };
+    const sql = `SELECT * FROM runner ${condition} ORDER BY id DESC LIMIT ? OFFSET ?`;
+    const [count, found] = await Promise.all([
+      this.#session.listRows(`SELECT COUNT(*) AS total FROM runner ${condition}`, values),
+      this.#session.listRows(sql, [...values, limit, (page - 1) * limit]),
+    ]);
+    return { items: found.map((row) => toRunner(rows.decode(row))), total: Number(count[0]?.["total"]) };
   }
 
   async insert(runner: New<Runner>, verifier: TokenVerifier): Promise<Runner> {

@@ -5,7 +5,7 @@ import { type TaskRow, taskEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
 import type { SqlValue } from "../sql-value.ts";
 import type { New, Page, PageRequest, TaskWrites } from "../store.ts";
-import { readPage, whereEquals } from "./page.ts";
+import { readMany, readPage } from "./page.ts";
 
 const rows = new RowMapper<TaskRow>(taskEntity);
 const OPEN = "status IN ('running', 'cancelling')";
@@ -20,6 +20,10 @@ export class TaskTable implements TaskWrites {
 
   get(id: number): Promise<Task | undefined> {
     return this.#first("WHERE id = ?", [id]);
+  }
+
+  async getMany(ids: readonly number[]): Promise<readonly Task[]> {
+    return (await readMany(this.#session, rows, ids)).map(toTask);
   }
 
   findByTokenMac(mac: string): Promise<Task | undefined> {
@@ -42,13 +46,9 @@ export class TaskTable implements TaskWrites {
     filter: { runnerId?: number; repositoryId?: number; runId?: number },
     page: PageRequest,
   ): Promise<Page<Task>> {
-    const found = await this.#session.do((m) => {
-      const query = m.createQueryBuilder(taskEntity, "task");
-      for (const property of ["runnerId", "repositoryId", "runId"] as const) {
-        whereEquals(query, property, filter[property]);
-      }
-      return readPage(query, page);
-    });
+    const { runnerId, repositoryId, runId } = filter;
+    const equals = { runner_id: runnerId, repository_id: repositoryId, run_id: runId };
+    const found = await readPage(this.#session, rows, { equals }, page);
     return { items: found.items.map(toTask), total: found.total };
   }
 

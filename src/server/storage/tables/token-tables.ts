@@ -7,7 +7,7 @@ import { type RegistrationTokenRow, registrationTokenEntity } from "../schema/ru
 import { scopeFromRow, scopeToRow, whereScope } from "../schema/scope-columns.ts";
 import type { Session } from "../session.ts";
 import type { ApiTokenWrites, New, Page, PageRequest, RegistrationToken, RegistrationTokenWrites } from "../store.ts";
-import { readPage, whereEquals } from "./page.ts";
+import { readPage } from "./page.ts";
 
 const apiTokenRows = new RowMapper<ApiTokenRow>(apiTokenEntity);
 const registrationTokenRows = new RowMapper<RegistrationTokenRow>(registrationTokenEntity);
@@ -26,12 +26,8 @@ export class ApiTokenTable implements ApiTokenWrites {
   }
 
   async list(accountId: number | undefined, page: PageRequest): Promise<Page<ApiToken>> {
-    const rows = await this.#session.do((m) => {
-      const query = m.createQueryBuilder(apiTokenEntity, "token");
-      whereEquals(query, "accountId", accountId);
-      return readPage(query, page);
-    });
-    return { items: rows.items.map(toApiToken), total: rows.total };
+    const found = await readPage(this.#session, apiTokenRows, { equals: { account_id: accountId } }, page);
+    return { items: found.items.map(toApiToken), total: found.total };
   }
 
   async get(id: number): Promise<ApiToken | undefined> {

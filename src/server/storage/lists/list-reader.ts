@@ -1,0 +1,7 @@
+import type { RawRow, SqlValue } from "../sql-value.ts";
+
+/** Runs the SELECTs of lists, counts and searches where they hold up neither the event loop nor claims. */
+export interface ListReader {
+  /** Rows of a SELECT over committed data. @throws the driver's error, or AppError unavailable or exhausted */
+  rows(sql: string, values: readonly SqlValue[]): Promise<RawRow[]>;
+}
