@@ -168,6 +168,8 @@ describe("StreamTasks and Report", () => {
     await reading.ended;
     expect(reading.goaway).toBe(GoAway_Reason.SHUTDOWN);
     expect(reading.error).toBeUndefined();
+    // Its own result is no news to the runner.
+    expect(reading.cancels).toHaveLength(1);
   });
 
   it("never has more in flight than the capacity, and fills a slot that becomes free", async () => {

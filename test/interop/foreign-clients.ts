@@ -6,8 +6,8 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
-const here = import.meta.dirname;
-const project = resolve(here, "../..");
+const project = resolve(import.meta.dirname, "../..");
+const examples = join(project, "examples/clients");
 /** Import path of the generated Go code, as `go_package` in proto/ says. */
 const GO_MODULE = "github.com/act-runner-ts/act-runner-ts";
 /** No network: prepare.sh has fetched everything. */
@@ -31,17 +31,24 @@ export interface ClientSettings {
   readonly address: string;
   /** Its name, and its one label. */
   readonly name: string;
-  /** A registration token. */
-  readonly token: string;
+  /** A registration token, or the identity of a runner that is there already. */
+  readonly token: string | { readonly uuid: string; readonly token: string };
+  /** How many tasks it runs before it ends. @default 1 */
+  readonly tasks?: number;
+  /** Poll, though the server has streams. @default false */
+  readonly poll?: boolean;
 }
+
+/** Runs a client to its end and resolves to what it printed. */
+export type RunClient = (settings: ClientSettings) => Promise<ClientEvent[]>;
 
 /** A client that other people's tools make from our .proto. */
 export interface ForeignClient {
   readonly name: string;
   /** Why it cannot run here, or undefined. */
   readonly missing: string | undefined;
-  /** Generates its code and builds it in `directory`. Returns how to run it: it resolves to what it printed. */
-  build(directory: string): Promise<(settings: ClientSettings) => Promise<ClientEvent[]>>;
+  /** Generates its code and builds it in `directory`, as docs/protocol.md says. Returns how to run it. */
+  build(directory: string): Promise<RunClient>;
 }
 
 /** grpc-go, with code by protoc-gen-go and protoc-gen-go-grpc. */
@@ -49,7 +56,7 @@ const go: ForeignClient = {
   name: "go",
   missing: missingGo(),
   async build(directory) {
-    cpSync(join(here, "go"), directory, { recursive: true });
+    cpSync(join(examples, "go"), directory, { recursive: true });
     const plugin = (name: string) => ({
       local: ["go", "-C", directory, "tool", name],
       out: directory,
@@ -73,13 +80,14 @@ const python: ForeignClient = {
   missing: missingPython(),
   async build(directory) {
     mkdirSync(directory, { recursive: true });
-    const protos = ["ping", "runner"].flatMap((name) => [`${name}/v1/messages.proto`, `${name}/v1/services.proto`]);
+    const services = ["ping", "runner"].flatMap((name) => [`${name}/v1/messages.proto`, `${name}/v1/services.proto`]);
+    const protos = [...services, "actrunner/v1/task_stream.proto"];
     const flags = [`-I${join(project, "proto")}`, `--python_out=${directory}`, `--grpc_python_out=${directory}`];
     const program = join(venv(), "bin/python");
     await run(program, ["-m", "grpc_tools.protoc", ...flags, ...protos]);
-    for (const name of ["ping", "runner"]) writeFileSync(join(directory, name, "__init__.py"), "");
+    for (const name of ["ping", "runner", "actrunner"]) writeFileSync(join(directory, name, "__init__.py"), "");
     const env = { PYTHONPATH: directory, PYTHONDONTWRITEBYTECODE: "1" };
-    return (settings) => printed(program, [join(here, "python/client.py")], settings, env);
+    return (settings) => printed(program, [join(examples, "python/main.py")], settings, env);
   },
 };
 
@@ -89,7 +97,7 @@ export const foreignClients: readonly ForeignClient[] = [go, python];
 /** Where prepare.sh puts the Python packages: a change of the pins makes a new venv. */
 function venv(): string {
   const pins = createHash("sha256")
-    .update(readFileSync(join(here, "python/requirements.txt")))
+    .update(readFileSync(join(examples, "python/requirements.txt")))
     .digest("hex")
     .slice(0, 12);
   return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "act-runner-ts", `interop-python-${pins}`);
@@ -97,7 +105,7 @@ function venv(): string {
 
 function missingGo(): string | undefined {
   try {
-    execFileSync("go", ["mod", "download"], { cwd: join(here, "go"), env: GO_ENV, stdio: "pipe" });
+    execFileSync("go", ["mod", "download"], { cwd: join(examples, "go"), env: GO_ENV, stdio: "pipe" });
     return undefined;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT"
@@ -113,23 +121,33 @@ function missingPython(): string | undefined {
 async function printed(
   program: string,
   args: readonly string[],
-  { address, name, token }: ClientSettings,
+  { address, name, token, tasks = 1, poll = false }: ClientSettings,
   env: Readonly<Record<string, string>>,
 ): Promise<ClientEvent[]> {
+  const identity =
+    typeof token === "string"
+      ? { RUNNER_REGISTRATION_TOKEN: token }
+      : { RUNNER_UUID: token.uuid, RUNNER_TOKEN: token.token };
   const options: ExecFileOptions = {
     timeout: 60_000,
-    // A proxy of the machine is not for loopback; grpc clients would ask it.
     env: {
       ...process.env,
       ...env,
-      INTEROP_ADDRESS: address,
-      INTEROP_NAME: name,
-      INTEROP_TOKEN: token,
+      ...identity,
+      RUNNER_ADDRESS: address,
+      RUNNER_NAME: name,
+      RUNNER_TASKS: String(tasks),
+      ...(poll ? { RUNNER_POLL: "1" } : {}),
+      // A proxy of the machine is not for loopback; grpc clients would ask it.
       NO_PROXY: "*",
       no_proxy: "*",
     },
   };
-  const { stdout } = await run(program, args, { ...options, encoding: "utf8" });
+  // A client that fails says so by an event, too.
+  const { stdout } = await run(program, args, { ...options, encoding: "utf8" }).catch((error) => {
+    if (!String(error.stdout).includes('"failed"')) throw error;
+    return error as { stdout: string };
+  });
   return stdout
     .split("\n")
     .filter((line) => line !== "")

@@ -2,14 +2,18 @@ import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type RunnerEvent, register, takeTasks } from "../../examples/clients/web/runner.ts";
+import { Result, type Task } from "../../src/protocol/messages.ts";
 import { makeLocalRepository } from "../e2e/local-repository.ts";
 import { eventually } from "../support/eventually.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { curl } from "./curl-client.ts";
-import { type ClientEvent, foreignClients } from "./foreign-clients.ts";
+import { foreignClients } from "./foreign-clients.ts";
 
-const UNKNOWN = { "x-runner-uuid": "00000000-0000-4000-8000-000000000000", "x-runner-token": "wrong" };
+const WRONG = { uuid: "00000000-0000-4000-8000-000000000000", token: "wrong" };
+const UNKNOWN = { "x-runner-uuid": WRONG.uuid, "x-runner-token": WRONG.token };
 const curlMissing = spawnSync("curl", ["--version"]).status === 0 ? undefined : "curl is not on the PATH";
 const missing: Record<string, string | undefined> = {
   ...Object.fromEntries(foreignClients.map((client) => [client.name, client.missing])),
@@ -20,12 +24,29 @@ for (const [name, why] of Object.entries(missing)) {
   if (why !== undefined) console.warn(`interop ${name} is skipped: ${why}`);
 }
 
-/** One job for each client that is there; its label is the client's name. */
-const WORKFLOW = `on: workflow_dispatch
-jobs:
-${present.map((name) => `  ${name}:\n    runs-on: ${name}\n    steps:\n      - run: echo ${name}\n`).join("")}`;
+/** The labels: grpc clients poll for one job and take another from a stream. */
+const labels = [...present.flatMap((name) => (name === "curl" ? [name] : [`${name}-poll`, `${name}-stream`])), "web"];
 
-describe.skipIf(present.length === 0)("runners that others make from our proto", () => {
+const job = (label: string, line: string) => `  ${label}:
+    runs-on: ${label}
+    steps:
+      - run: ${line}
+`;
+const FILES = {
+  ".gitea/workflows/interop.yml": `on: workflow_dispatch
+jobs:
+${labels.map((label) => job(label, `echo ${label}`)).join("")}`,
+  ...Object.fromEntries(
+    labels.map((label) => [
+      `.gitea/workflows/endless-${label}.yml`,
+      `on: workflow_dispatch
+jobs:
+${job(label, "echo endless")}`,
+    ]),
+  ),
+};
+
+describe("runners that others make from our proto", () => {
   let directory = "";
   const resources = new AsyncDisposableStack();
   let server: ServerProcess;
@@ -36,7 +57,7 @@ describe.skipIf(present.length === 0)("runners that others make from our proto",
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "interop-"));
     resources.defer(() => rm(directory, { recursive: true, force: true }));
-    const repository = resources.use(await makeLocalRepository({ ".gitea/workflows/interop.yml": WORKFLOW }));
+    const repository = resources.use(await makeLocalRepository(FILES));
     server = resources.use(await ServerProcess.start({ args: ["--repo-root", repository.root] }));
     await server.get("POST", "/user/repos", { name: "project", clone_url: repository.path });
     const run = await server.get("POST", "/runs", { repository: "admin/project", workflow: "interop.yml" });
@@ -48,11 +69,11 @@ describe.skipIf(present.length === 0)("runners that others make from our proto",
     await resources.disposeAsync();
   });
 
-  /** The job of a client, when it has ended. */
-  async function endedJob(name: string) {
-    return await eventually(`the job ${name} to end`, async () => {
-      const { jobs } = await server.get("GET", `${actions}/runs/${runId}/jobs`);
-      return jobs.find((job: { name: string; status: string }) => job.name === name && job.status === "completed");
+  /** A job, when it has ended. */
+  async function endedJob(label: string, run = runId) {
+    return await eventually(`the job ${label} to end`, async () => {
+      const { jobs } = await server.get("GET", `${actions}/runs/${run}/jobs`);
+      return jobs.find((one: { name: string; status: string }) => one.name === label && one.status === "completed");
     });
   }
 
@@ -66,50 +87,108 @@ describe.skipIf(present.length === 0)("runners that others make from our proto",
       .map((line) => line.slice(line.indexOf(" ") + 1));
   }
 
+  /** Submits the job that does not end by itself, and cancels it when it has said more than 250 rows. */
+  async function cancelled(label: string) {
+    const run = await server.get("POST", "/runs", { repository: "admin/project", workflow: `endless-${label}.yml` });
+    await eventually(`the endless job of ${label} to talk`, async () => {
+      const { jobs } = await server.get("GET", `${actions}/runs/${run.id}/jobs`);
+      return jobs[0].status === "in_progress" && (await logOf(jobs[0].id)).length > 250;
+    });
+    await server.get("POST", `${actions}/runs/${run.id}/cancel`);
+    const ended = await endedJob(label, run.id);
+    return { conclusion: ended.conclusion, rows: await logOf(ended.id) };
+  }
+
+  const rowsOf = (label: string, count: number) => Array.from({ length: count }, (_, row) => `${label} row ${row}`);
+
   for (const client of foreignClients) {
+    const { name } = client;
     it.skipIf(client.missing !== undefined)(
-      `${client.name}: gRPC over h2c at the root path`,
+      `${name}: gRPC over h2c at the root path`,
       { timeout: 180_000 },
       async () => {
-        const { name } = client;
         const start = await client.build(join(directory, name));
-        const events = await start({ address: server.address, name, token });
-        const event = (kind: string) => events.find((one) => one.event === kind) as ClientEvent;
+        const { address } = server;
 
-        expect(events.map((one) => one.event)).toEqual([
-          "pong",
-          "refused",
-          "registered",
-          "declared",
-          "fetched",
-          "logged",
-          "finished",
+        const refused = await start({ address, name, token: WRONG });
+        expect(refused).toMatchObject([
+          { event: "pong", data: `Hello, ${name}!` },
+          { event: "failed", code: "Unauthenticated", message: expect.stringMatching(/unregistered runner$/) },
         ]);
-        expect(event("pong")).toMatchObject({ data: `Hello, ${name}!` });
-        expect(event("refused")).toMatchObject({
-          code: "Unauthenticated",
-          message: expect.stringMatching(/unregistered runner$/),
-        });
-        expect(event("registered")).toMatchObject({
-          name,
-          labels: [name],
-          uuid: expect.stringMatching(/^[0-9a-f-]{36}$/),
-        });
-        expect(event("declared")).toMatchObject({ labels: [name] });
-        expect(event("fetched")).toMatchObject({
-          repository: "admin/project",
-          payload: expect.stringContaining(`echo ${name}`),
-        });
-        expect(Number(event("fetched")["secrets"])).toBeGreaterThan(0);
-        expect(event("logged")).toMatchObject({ ack: "250" });
-        expect(event("finished")).toMatchObject({ result: "SUCCESS", outputs: ["who"] });
 
-        const job = await endedJob(name);
-        expect(job).toMatchObject({ conclusion: "success", runner_name: name });
-        expect(await logOf(job.id)).toEqual(Array.from({ length: 250 }, (_, row) => `${name} row ${row}`));
+        const polling = `${name}-poll`;
+        const polled = await start({ address, name: polling, token, poll: true });
+        expect(polled).toMatchObject([
+          { event: "pong" },
+          { event: "registered", name: polling, labels: [polling], uuid: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+          { event: "declared", labels: [polling] },
+          { event: "task", repository: "admin/project", payload: expect.stringContaining(`echo ${polling}`) },
+          { event: "logged", ack: "250" },
+          { event: "finished", result: "SUCCESS", outputs: ["who"] },
+        ]);
+        expect(Number(polled[3]?.["secrets"])).toBeGreaterThan(0);
+
+        const streaming = `${name}-stream`;
+        const [streamed, cut] = await Promise.all([
+          start({ address, name: streaming, token, tasks: 2 }),
+          endedJob(streaming).then(() => cancelled(streaming)),
+        ]);
+        const [one, two] = streamed.filter(({ event }) => event === "task").map(({ task }) => task);
+        expect(streamed.slice(2)).toMatchObject([
+          { event: "declared" },
+          { event: "alive" },
+          { event: "task", payload: expect.stringContaining(`echo ${streaming}`) },
+          { event: "logged", ack: "250" },
+          { event: "finished", result: "SUCCESS", outputs: ["who"] },
+          { event: "task", payload: expect.stringContaining("endless") },
+          { event: "cancel", task: two, ended: false },
+          { event: "logged" },
+          { event: "finished", result: "CANCELLED" },
+        ]);
+        expect(one).not.toBe(two);
+        expect(cut).toEqual({ conclusion: "cancelled", rows: rowsOf(streaming, cut.rows.length) });
+
+        for (const label of [polling, streaming]) {
+          const ended = await endedJob(label);
+          expect(ended).toMatchObject({ conclusion: "success", runner_name: label });
+          expect(await logOf(ended.id)).toEqual(rowsOf(label, 250));
+        }
       },
     );
   }
+
+  it("web: gRPC-Web by fetch", { timeout: 60_000 }, async () => {
+    const identity = await register(server.url, "web", ["web"], token);
+    const stop = new AbortController();
+    const events: RunnerEvent[] = [];
+    const heard = (event: RunnerEvent) => void events.push(event);
+    const work = async (task: Task, say: (line: string) => void, signal: AbortSignal) => {
+      for (let row = 0; row < 250; row++) say(`web row ${row}`);
+      if (!new TextDecoder().decode(task.workflowPayload).includes("endless")) return;
+      for (let row = 250; !signal.aborted; row++) {
+        say(`web row ${row}`);
+        await delay(20);
+      }
+    };
+    const taking = takeTasks(server.url, identity, work, { labels: ["web"], signal: stop.signal, onEvent: heard });
+    const ended = await endedJob("web");
+    expect(ended).toMatchObject({ conclusion: "success", runner_name: "web" });
+    expect(await logOf(ended.id)).toEqual(rowsOf("web", 250));
+    const cut = await cancelled("web");
+    expect(cut).toEqual({ conclusion: "cancelled", rows: rowsOf("web", cut.rows.length) });
+    stop.abort();
+    await taking;
+    expect(events).toMatchObject([
+      { event: "keepAlive" },
+      { event: "offer" },
+      { event: "finished", result: Result.SUCCESS },
+      { event: "offer" },
+      { event: "cancel" },
+      { event: "finished", result: Result.CANCELLED },
+    ]);
+    const unknown = takeTasks(server.url, WRONG, work, { labels: [], signal: new AbortController().signal });
+    await expect(unknown).rejects.toThrow(/unregistered runner$/);
+  });
 
   it.skipIf(curlMissing !== undefined)("curl: Connect in JSON below /api/actions", { timeout: 60_000 }, async () => {
     const call = (method: string, message: unknown, headers: Record<string, string> = {}) =>

@@ -3,7 +3,7 @@
 # the Go modules into Go's own cache, the Python packages into a venv outside of the tree. What is missing is only said:
 # the tests skip that client with the reason.
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/../../examples/clients"
 
 if command -v go >/dev/null; then
   # The build of what does not change goes into Go's build cache: cold it takes a minute, more than a test should wait.

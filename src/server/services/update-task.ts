@@ -66,7 +66,6 @@ export class UpdateTask {
       return { result: answeredResult(open.task), sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
     }
     const { task, keys } = await this.#write(runnerId, report, outputs);
-    if (report.result !== null) this.#resultCame(runnerId, report.taskId);
     return { result: answeredResult(task), sentOutputs: [...keys, ...rejected] };
   }
 
@@ -102,6 +101,8 @@ export class UpdateTask {
       const stored = await tx.tasks.outputKeys(task.id);
       return { change: sent, keys: late ? [...new Set([...stored, ...Object.keys(outputs)])] : stored };
     });
+    // First, so that its stream need not tell the runner of an end that it has just told us.
+    if (report.result !== null) this.#resultCame(runnerId, report.taskId);
     this.#changes.apply(change);
     const open = this.#openTasks.get(report.taskId);
     if (open !== undefined) {
