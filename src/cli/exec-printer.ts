@@ -51,14 +51,14 @@ export class ExecPrinter implements LocalPrinter {
     }
   }
 
-  jobFinished(name: string, result: Outcome): void {
+  jobFinished(name: string, result: Outcome, why?: string): void {
     const state = { status: "completed", conclusion: result };
-    this.#lines.remark(name, result, statePaint(state, this.#colours));
+    this.#lines.remark(name, why === undefined ? result : `${result}: ${why}`, statePaint(state, this.#colours));
     if (result !== "failure") return;
     const step = this.#failed.get(name);
-    const why = this.#lastErrors.get(name);
+    const last = this.#lastErrors.get(name);
     const where = step === undefined ? "" : ` in step "${step}"`;
-    this.failures.push(sanitize(`job "${name}" failed${where}${why === undefined ? "" : `: ${why}`}`));
+    this.failures.push(sanitize(`job "${name}" failed${where}${last === undefined ? "" : `: ${last}`}`));
   }
 }
 
@@ -83,8 +83,8 @@ export class ExecJsonPrinter implements LocalPrinter {
     if (event.type !== "mask" && event.type !== "job-finished") this.#print({ job, ...event });
   }
 
-  jobFinished(job: string, result: Outcome): void {
-    this.#print({ type: "job-finished", job, result });
+  jobFinished(job: string, result: Outcome, why?: string): void {
+    this.#print({ type: "job-finished", job, result, why });
   }
 
   #print(value: object): void {

@@ -1,3 +1,4 @@
+import type { Git } from "../drivers/git/git.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
@@ -7,7 +8,7 @@ import type { Logger } from "../lib/logger.ts";
 import { decideJob } from "../workflow/decide-job.ts";
 import type { Diagnostic } from "../workflow/diagnostic.ts";
 import { expandJob, type JobContexts, type JobLeg } from "../workflow/expand-job.ts";
-import { fromJson } from "../workflow/expressions/value.ts";
+import { fromJson, toText } from "../workflow/expressions/value.ts";
 import type { Workflow } from "../workflow/model.ts";
 import { type JobOutcome, mergeLegs, needsContext } from "../workflow/needs-context.ts";
 import { parseWorkflow } from "../workflow/parse-workflow.ts";
@@ -27,9 +28,12 @@ export interface LocalPrinter {
   /** A job begins; `name` is its display name. */
   jobStarted(name: string): void;
   event(name: string, event: JobEvent): void | Promise<void>;
-  /** A job ended, or was skipped without having begun. */
-  jobFinished(name: string, result: Outcome): void;
+  /** A job ended, or was skipped without having begun; `why` says the latter where no condition did it. */
+  jobFinished(name: string, result: Outcome, why?: string): void;
 }
+
+/** Where the jobs with some labels run, or why they do not. */
+export type LocalPlace = { readonly executor: Executor } | { readonly skipped: string };
 
 /** What is run, and with what. */
 export interface RunLocalOptions {
@@ -50,7 +54,11 @@ export interface RunLocalOptions {
   readonly debug?: boolean;
   readonly timeoutMs: number;
   readonly version: string;
-  readonly executor: Executor;
+  /** Where a job runs. @throws AppError when its labels cannot be served */
+  readonly place: (runsOn: readonly string[]) => LocalPlace;
+  readonly git: Git;
+  /** Only the legs of a matrix that have one of these values for a key; those without the key run. @default all */
+  readonly matrix?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Where actions come from. @default none can be fetched */
   readonly actions?: ActionSource;
   readonly printer: LocalPrinter;
@@ -134,13 +142,28 @@ class LocalRun {
     }
     const legs = planned.dynamic ? expandJob(definition, contexts) : planned.legs;
     const outcomes: JobOutcome[] = [];
-    for (const leg of legs) outcomes.push(await this.#runLeg(planned, leg, direct));
-    return mergeLegs(outcomes);
+    for (const leg of legs) {
+      if (this.#isWanted(leg)) outcomes.push(await this.#runLeg(planned, leg, direct));
+    }
+    if (outcomes.length > 0) return mergeLegs(outcomes);
+    this.#options.printer.jobFinished(definition.id, "skipped", "no leg of its matrix was asked for");
+    return { result: "skipped", outputs: {} };
+  }
+
+  #isWanted({ matrix }: JobLeg): boolean {
+    const asked = [...(this.#options.matrix ?? [])];
+    return asked.every(([key, values]) => !(key in matrix) || values.has(toText(fromJson(matrix[key] ?? null))));
   }
 
   async #runLeg({ definition }: PlannedJob, leg: JobLeg, needs: ReadonlyMap<string, JobOutcome>): Promise<JobOutcome> {
-    const { printer, executor, actions, clock, ids, logger, signal } = this.#options;
+    const { printer, place, actions, clock, ids, logger, signal } = this.#options;
     const outputs: Record<string, string> = {};
+    const found = place(leg.runsOn);
+    if ("skipped" in found) {
+      printer.jobFinished(leg.name, "skipped", found.skipped);
+      return { result: "skipped", outputs };
+    }
+    const { executor } = found;
     printer.jobStarted(leg.name);
     const emit = (event: JobEvent) => {
       if (event.type === "output") outputs[event.name] = event.value;
@@ -190,7 +213,7 @@ class LocalRun {
         arch: runnerArch(process.arch),
       },
       masks: [],
-      localSource: options.directory,
+      localSource: { directory: options.directory, git: options.git },
       timeoutMs: options.timeoutMs,
     };
   }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { Command, Option } from "commander";
-import { HostExecutor } from "../../executors/host/host-executor.ts";
+import { Git } from "../../drivers/git/git.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import { parseEnvText } from "../../runner/config.ts";
@@ -13,6 +13,7 @@ import { type RunLocalOptions, runLocal } from "../../runner/run-local.ts";
 import { parseWorkflow } from "../../workflow/parse-workflow.ts";
 import type { CliContext } from "../cli-context.ts";
 import { outputColours } from "../colours.ts";
+import { execPlace } from "../exec-place.ts";
 import { ExecJsonPrinter, ExecPrinter } from "../exec-printer.ts";
 import { listLocalJobs } from "../list-local-jobs.ts";
 import { defaultEvent } from "../local-event.ts";
@@ -24,6 +25,7 @@ import { packageVersion } from "../package-version.ts";
 import { EXIT_CODES } from "../report-error.ts";
 import { collect, keyValue } from "../settings.ts";
 import { listenForStop } from "../stop-signals.ts";
+import { UsageError } from "../usage-error.ts";
 
 interface ExecFlags extends LogOptions {
   readonly directory: string;
@@ -37,6 +39,9 @@ interface ExecFlags extends LogOptions {
   readonly env?: readonly string[];
   readonly envFile: string;
   readonly input?: readonly string[];
+  readonly matrix?: readonly string[];
+  readonly image?: string;
+  readonly label?: readonly string[];
   readonly list?: boolean;
   readonly dryrun?: boolean;
   readonly debug?: boolean;
@@ -63,6 +68,9 @@ export function defineExec(context: CliContext): Command {
     .addOption(repeat("--env <name=value>", "environment variable of the jobs; repeatable"))
     .option("--env-file <file>", "file of NAME=VALUE lines with more of them", ".env")
     .addOption(repeat("--input <name=value>", "input of workflow_dispatch; repeatable"))
+    .addOption(repeat("--matrix <key:value>", "only the legs of a matrix that have this value; repeatable"))
+    .option("-i, --image <image>", "run all jobs in containers of this image")
+    .addOption(repeat("--label <name:docker://image>", "run the jobs with this label in a container; repeatable"))
     .option("-l, --list", "list the jobs and run nothing")
     .option("-n, --dryrun", "check the files, show the jobs in their order and run nothing")
     .option("-d, --debug", "show debug rows")
@@ -70,7 +78,7 @@ export function defineExec(context: CliContext): Command {
   return addLogSettings(command)
     .addHelpText(
       "after",
-      "\nExamples:\n  act-runner-ts exec\n  act-runner-ts exec -W .gitea/workflows/ci.yml -j test\n  act-runner-ts exec -W deploy.yml -s TOKEN --input stage=dev\n\nJobs run on this machine, in a copy of the directory, as the user who calls. Exit code 1 when a job fails.\nActions are fetched from https://github.com, or from ACT_RUNNER_GITHUB_MIRROR, and kept in ~/.cache/act-runner-ts.",
+      "\nExamples:\n  act-runner-ts exec\n  act-runner-ts exec -W .gitea/workflows/ci.yml -j test\n  act-runner-ts exec -W deploy.yml -s TOKEN --input stage=dev\n  act-runner-ts exec --matrix node:24 --label ubuntu-latest:docker://node:24\n\nJobs run on this machine, in a copy of the directory, as the user who calls, whatever their labels; only those that\nwant Windows or macOS are skipped elsewhere. Exit code 1 when a job fails.\nActions are fetched from https://github.com, or from ACT_RUNNER_GITHUB_MIRROR, and kept in ~/.cache/act-runner-ts.",
     )
     .action(async (options: ExecFlags) => {
       await exec(options, context);
@@ -100,6 +108,7 @@ async function exec(options: ExecFlags, context: CliContext): Promise<void> {
       vars: pairs(options.var, "--var"),
       env: { ...(await readPairsFile(options.envFile, context, true)), ...pairs(options.env, "--env") },
       github: await localGithub(directory, context),
+      matrix: matrixOf(options.matrix ?? []),
       debug: options.debug ?? false,
       printer,
     },
@@ -116,7 +125,10 @@ function shownPath(path: string, { cwd }: CliContext): string {
   return below.startsWith("..") ? path : below;
 }
 
-type LocalRun = Omit<RunLocalOptions, "executor" | "clock" | "ids" | "logger" | "signal" | "version" | "timeoutMs">;
+type LocalRun = Omit<
+  RunLocalOptions,
+  "place" | "git" | "clock" | "ids" | "logger" | "signal" | "version" | "timeoutMs"
+>;
 
 /** Runs in a folder of its own that is removed afterwards. */
 async function runHere(run: LocalRun, options: ExecFlags, context: CliContext): Promise<Outcome> {
@@ -127,19 +139,13 @@ async function runHere(run: LocalRun, options: ExecFlags, context: CliContext): 
   const signals = stack.use(listenForStop(process, context.clock));
   const cancel = new AbortController();
   signals.stop.addEventListener("abort", () => cancel.abort("cancelled"), { once: true });
-  const executor = await HostExecutor.open({
-    workRoot: join(folder, "jobs"),
-    toolCache: join(folder, "tool-cache"),
-    owner: context.ids.uuid(),
-    environment: context.env,
-    clock: context.clock,
-    warn: (problem) => logger.warn({ err: problem }, "a job's leftovers could not be removed"),
-  });
+  const place = await execPlace({ folder, image: options.image, labels: options.label ?? [], logger }, context);
   return await runLocal({
     ...run,
     timeoutMs: JOB_TIMEOUT_MS,
     version: await packageVersion(),
-    executor,
+    place,
+    git: new Git({ path: context.env["PATH"] ?? "" }),
     actions: machineActions({
       cacheDir: join(
         context.env["XDG_CACHE_HOME"] || join(context.env["HOME"] || homedir(), ".cache"),
@@ -158,6 +164,18 @@ async function runHere(run: LocalRun, options: ExecFlags, context: CliContext): 
 
 function pairs(texts: readonly string[] | undefined, flag: string): Record<string, string> {
   return Object.fromEntries((texts ?? []).map((text) => keyValue(text, flag)));
+}
+
+/** @throws UsageError when one is not `key:value` */
+function matrixOf(texts: readonly string[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const asked = new Map<string, Set<string>>();
+  for (const text of texts) {
+    const at = text.indexOf(":");
+    if (at < 1) throw new UsageError(`--matrix ${text} is not KEY:VALUE, such as node:24`);
+    const [key, value] = [text.slice(0, at), text.slice(at + 1)];
+    asked.set(key, (asked.get(key) ?? new Set()).add(value));
+  }
+  return asked;
 }
 
 function secretsOf(texts: readonly string[], { env }: CliContext): Record<string, string> {

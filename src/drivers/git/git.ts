@@ -233,6 +233,17 @@ export class Git {
     return rows(await this.#run("comparison of two commits", args, { ...waits, maxBytes: LIST_BYTES }), "\0");
   }
 
+  /** Files of a work tree that git does not ignore, as paths from there; undefined where it is not the top of one. */
+  async listWorkTree(dir: string, waits: Waits = {}): Promise<string[] | undefined> {
+    const top = await this.#run("look at a work tree", ["-C", dir, "rev-parse", "--show-cdup"], {
+      ...waits,
+      accept: [0, 128],
+    });
+    if (top.code !== 0 || text(top).trim() !== "") return undefined;
+    const args = ["-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"];
+    return rows(await this.#run("list of a work tree", args, { ...waits, maxBytes: LIST_BYTES }), "\0");
+  }
+
   /** Packs what many fetches left in pieces; loses no commit, reachable or not. */
   async repack(dir: string, waits: Waits = {}): Promise<void> {
     await this.#run("repacking", ["-C", dir, "repack", "-a", "-d", "--keep-unreachable", "--quiet"], waits);

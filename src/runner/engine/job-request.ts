@@ -1,6 +1,14 @@
+import type { Git } from "../../drivers/git/git.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { JobDefinition, Workflow } from "../../workflow/model.ts";
 import type { JobOutcome } from "../../workflow/needs-context.ts";
+
+/** A folder of this machine whose files a job's workspace begins with. */
+export interface LocalSource {
+  /** Absolute. */
+  readonly directory: string;
+  readonly git: Git;
+}
 
 /** Facts about this runner that a job may read. */
 export interface RunnerFacts {
@@ -56,8 +64,8 @@ export interface JobRequest {
   readonly runner: RunnerFacts;
   /** More values to mask than the secrets. */
   readonly masks: readonly string[];
-  /** Folder of this machine whose files the workspace begins with; only when workflows run without a server. */
-  readonly localSource?: string;
+  /** Only when workflows run without a server. */
+  readonly localSource?: LocalSource;
   /** @default the defaults */
   readonly actions?: ActionSettings;
   /** @default none */

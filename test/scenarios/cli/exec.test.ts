@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { actionHost } from "../../support/action-host.ts";
+import { testEngine } from "../../support/engines.ts";
 import { CliPlace } from "./cli-process.ts";
 
 const WORKFLOWS = fileURLToPath(new URL("./workflows", import.meta.url));
@@ -48,6 +49,57 @@ test("only a job and what it needs", async () => {
   expect(out).not.toContain("report");
   expect(code).toBe(0);
 });
+
+test("--matrix chooses legs, and jobs of other systems are skipped and say so", async () => {
+  const file = join(place.directory, "legs.yml");
+  await writeFile(
+    file,
+    `on: push
+jobs:
+  a:
+    strategy: {matrix: {n: [1, 2], os: [x, y]}}
+    runs-on: anything
+    steps: [{run: "echo leg \${{ matrix.n }} \${{ matrix.os }}"}]
+  b:
+    runs-on: windows-latest
+    steps: [{run: never}]
+`,
+  );
+  const { code, out, err } = await place.run(["exec", "-W", file, "--matrix", "n:2", "--matrix", "os:y"]);
+  expect(
+    [...out.matchAll(/\| leg (.*)$/gm)].map(([, leg]) => leg),
+    err,
+  ).toEqual(["2 y"]);
+  expect(out).toMatch(/b +\| \* skipped: it wants Windows \(runs-on: windows-latest\), which this machine is not$/m);
+  expect(code).toBe(0);
+  const wrong = await place.run(["exec", "-W", file, "--matrix", "n"]);
+  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining("--matrix n is not KEY:VALUE")]);
+  await rm(file);
+});
+
+const engine = await testEngine("docker");
+const missing = "missing" in engine ? ` (skipped: ${engine.missing})` : "";
+
+test.skipIf("missing" in engine)(
+  `-i and --label run jobs in containers, with the files of the folder${missing}`,
+  async () => {
+    if ("missing" in engine) return;
+    const { socket, image } = engine.engine;
+    const file = join(place.directory, "examples", "in-image.yml");
+    await writeFile(file, "on: push\njobs: {a: {runs-on: x, steps: [{run: 'ls -d /__w examples/hello.yml'}]}}\n");
+    for (const flags of [
+      ["-i", image],
+      ["--label", `x:docker://${image}`],
+    ]) {
+      const { code, out, err } = await place.run(["exec", "-W", file, ...flags], {
+        env: { DOCKER_HOST: `unix://${socket}` },
+      });
+      expect(out, err).toMatch(/\| \/__w$[\s\S]*\| examples\/hello\.yml$/m);
+      expect(code).toBe(0);
+    }
+    await rm(file);
+  },
+);
 
 test("secrets come from the environment and are masked; variables and env are seen", async () => {
   const args = ["exec", "-W", join(WORKFLOWS, "secret.yml"), "-s", "KEY", "--var", "STAGE=dev", "--env", "MORE=x=y"];

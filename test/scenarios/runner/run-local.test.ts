@@ -3,12 +3,19 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Git } from "../../../src/drivers/git/git.ts";
+import type { Executor } from "../../../src/executors/executor.ts";
 import { HostExecutor } from "../../../src/executors/host/host-executor.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { readLocalWorkflows } from "../../../src/runner/local-workflows.ts";
 import { type RunLocalOptions, runLocal } from "../../../src/runner/run-local.ts";
+
+const where = (executor: Executor) => ({
+  place: () => ({ executor }),
+  git: new Git({ path: process.env["PATH"] ?? "" }),
+});
 
 describe("runLocal", () => {
   let folder: string;
@@ -40,15 +47,17 @@ describe("runLocal", () => {
       github: { repository: "local/project", ref: "refs/heads/main", sha: "" },
       timeoutMs: 60_000,
       version: "9",
-      executor: await HostExecutor.open({
-        workRoot: join(folder, "jobs"),
-        toolCache: join(folder, "tools"),
-        owner: "test",
-        environment: { PATH: process.env["PATH"] },
-        warn: (problem) => {
-          throw problem;
-        },
-      }),
+      ...where(
+        await HostExecutor.open({
+          workRoot: join(folder, "jobs"),
+          toolCache: join(folder, "tools"),
+          owner: "test",
+          environment: { PATH: process.env["PATH"] },
+          warn: (problem) => {
+            throw problem;
+          },
+        }),
+      ),
       printer: {
         problems: (file, diagnostics) => printed.push(...diagnostics.map((one) => `${file}: ${one.message}`)),
         jobStarted: (name) => printed.push(`start ${name}`),
