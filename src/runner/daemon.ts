@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { KillReason } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -7,7 +6,7 @@ import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import { RunnerPhase } from "../protocol/messages.ts";
 import type { ActionSource } from "./actions/action-source.ts";
-import { createRunnerClient } from "./client.ts";
+import { type ClientOptions, createRunnerClient, type RunnerClient } from "./client.ts";
 import type { RunnerConfig } from "./config.ts";
 import { declare, type ServerFacts } from "./declare.ts";
 import { runnerArch } from "./engine/default-variables.ts";
@@ -37,8 +36,10 @@ export interface RunnerParts {
   readonly executors: (identity: RunnerFile) => Promise<ExecutorSet>;
   /** Where actions come from. @default none can be fetched */
   readonly actions?: ActionSource;
-  /** Folder for rows of jobs whose server is away; made when missing. */
+  /** Folder for rows of jobs whose server is away; made when it is needed. */
   readonly spoolFolder: string;
+  /** How the server is reached. @default createRunnerClient */
+  readonly connect?: (options: ClientOptions) => RunnerClient;
   readonly proxyEnv?: NodeJS.ProcessEnv;
   /** What is reported of this machine. */
   readonly machine: RunnerMachine;
@@ -97,10 +98,9 @@ export interface TaskLimits {
 
 /** Declares the runner, then polls and runs tasks; see `runDaemon`. */
 export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits: TaskLimits): Promise<RunnerEnd> {
-  const { config, clock, ids, logger, version, stop, machine } = parts;
-  await mkdir(parts.spoolFolder, { recursive: true, mode: 0o700 });
+  const { config, clock, ids, logger, version, stop, machine, connect = createRunnerClient } = parts;
   const { address, uuid, token } = identity;
-  using client = createRunnerClient({
+  using client = connect({
     address,
     identity: { uuid, token },
     version,

@@ -1,4 +1,5 @@
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Mutex } from "../../lib/mutex.ts";
 
 /** One row of a log. */
@@ -10,7 +11,7 @@ export interface SpooledRow {
 
 /** Bounds of a spool. */
 export interface RowSpoolOptions {
-  /** File for what the memory does not hold; made when it is needed, removed at the end. */
+  /** File for what the memory does not hold; made, with its folder, when it is needed; removed at the end. */
   readonly file: string;
   /** @default 8 MiB */
   readonly memoryBytes?: number;
@@ -122,7 +123,7 @@ export class RowSpool implements AsyncDisposable {
     this.#rowsOnDisk += rows.length;
     const bytes = Buffer.from(rows.map((row) => `${JSON.stringify([row.at, row.text])}\n`).join(""));
     try {
-      this.#file ??= await open(this.#options.file, "w+", 0o600);
+      this.#file ??= await this.#openFile();
       await this.#file.write(bytes, 0, bytes.length, this.#written);
       this.#written += bytes.length;
     } catch {
@@ -131,6 +132,11 @@ export class RowSpool implements AsyncDisposable {
       this.#staging = [...rows, ...this.#staging];
       this.#addCut(rows.at(-1)?.at ?? 0);
     }
+  }
+
+  async #openFile(): Promise<FileHandle> {
+    await mkdir(dirname(this.#options.file), { recursive: true, mode: 0o700 });
+    return await open(this.#options.file, "w+", 0o600);
   }
 
   #addCut(at: number): void {

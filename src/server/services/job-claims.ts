@@ -82,7 +82,7 @@ export class JobClaims {
     this.#openTasks.put(outcome.task);
     return {
       kind: "claimed",
-      made: { task: outcome.task, payload: await this.#payloads.complete(draft, outcome.task, token) },
+      made: { task: outcome.task, payload: this.#payloads.complete(draft, outcome.task, token) },
     };
   }
 

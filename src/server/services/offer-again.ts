@@ -76,7 +76,7 @@ export class OfferAgain {
     if (change === undefined) return await this.#lookAgain(taskId);
     this.#changes.apply(change);
     this.#log.info({ task: taskId, runner: open.task.runnerId }, "a task that was not acknowledged is offered again");
-    return await this.#payloads.complete(draft, change.task, token);
+    return this.#payloads.complete(draft, change.task, token);
   }
 
   /** The memory was out of date: without this the task would be due for ever. */

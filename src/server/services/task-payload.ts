@@ -102,9 +102,9 @@ export class TaskPayloads {
   }
 
   /** Adds what belongs to the task: its id and its tokens. */
-  async complete(draft: PayloadDraft, task: Pick<Task, "id">, token: string): Promise<TaskPayload> {
+  complete(draft: PayloadDraft, task: Pick<Task, "id">, token: string): TaskPayload {
     const { run, job } = draft;
-    const runtimeToken = await this.#runtimeTokens.sign({ taskId: task.id, runId: run.id, jobId: job.id });
+    const runtimeToken = this.#runtimeTokens.sign({ taskId: task.id, runId: run.id, jobId: job.id });
     return {
       id: task.id,
       workflow: draft.workflow,
