@@ -3,7 +3,10 @@ import type { Ids } from "../lib/ids.ts";
 
 /** Where text goes; `process.stdout` is one, a test passes a recorder. */
 export interface TextOutput {
+  /** `false` says that the reader does not keep up: `drain` tells when it does again. */
   readonly write: (text: string) => unknown;
+  /** Absent where the reader always keeps up. */
+  readonly once?: (event: "drain", listener: () => void) => unknown;
   /** Whether a person looks at it. */
   readonly isTTY?: boolean | undefined;
 }

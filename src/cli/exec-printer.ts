@@ -4,6 +4,7 @@ import type { Diagnostic } from "../workflow/diagnostic.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { Colours } from "./colours.ts";
 import { JobLines } from "./job-lines.ts";
+import { PacedOutput } from "./paced-output.ts";
 import { parseLogRow } from "./render-log-line.ts";
 import { plainText, sanitize } from "./sanitize.ts";
 import { statePaint } from "./state-words.ts";
@@ -19,6 +20,7 @@ export function formatDiagnostics(file: string, diagnostics: readonly Diagnostic
 export class ExecPrinter implements LocalPrinter {
   readonly failures: string[] = [];
   readonly #context: CliContext;
+  readonly #output: PacedOutput;
   readonly #colours: Colours;
   readonly #lines: JobLines;
   readonly #steps = new Map<string, string>();
@@ -28,7 +30,8 @@ export class ExecPrinter implements LocalPrinter {
   constructor(context: CliContext, colours: Colours) {
     this.#context = context;
     this.#colours = colours;
-    this.#lines = new JobLines(context.stdout, colours);
+    this.#output = new PacedOutput(context.stdout);
+    this.#lines = new JobLines(this.#output, colours);
   }
 
   problems(file: string, diagnostics: readonly Diagnostic[]): void {
@@ -39,7 +42,7 @@ export class ExecPrinter implements LocalPrinter {
     this.#lines.remark(name, "started", this.#colours.dim);
   }
 
-  event(name: string, event: JobEvent): void {
+  event(name: string, event: JobEvent): void | Promise<void> {
     if (event.type === "line") {
       const row = parseLogRow(event.text);
       if (row.kind === "error") this.#lastErrors.set(name, plainText(row.text));
@@ -49,6 +52,7 @@ export class ExecPrinter implements LocalPrinter {
     if (event.type === "step-finished" && event.conclusion === "failure" && !this.#failed.has(name)) {
       this.#failed.set(name, this.#steps.get(`${name}\n${event.step}`) ?? "");
     }
+    return this.#output.full;
   }
 
   jobFinished(name: string, result: Outcome, why?: string): void {
@@ -65,10 +69,10 @@ export class ExecPrinter implements LocalPrinter {
 /** Prints every event as a line of JSON. */
 export class ExecJsonPrinter implements LocalPrinter {
   readonly failures: readonly string[] = [];
-  readonly #context: CliContext;
+  readonly #output: PacedOutput;
 
-  constructor(context: CliContext) {
-    this.#context = context;
+  constructor({ stdout }: CliContext) {
+    this.#output = new PacedOutput(stdout);
   }
 
   problems(file: string, diagnostics: readonly Diagnostic[]): void {
@@ -79,8 +83,9 @@ export class ExecJsonPrinter implements LocalPrinter {
     this.#print({ type: "job-started", job });
   }
 
-  event(job: string, event: JobEvent): void {
+  event(job: string, event: JobEvent): void | Promise<void> {
     if (event.type !== "mask" && event.type !== "job-finished") this.#print({ job, ...event });
+    return this.#output.full;
   }
 
   jobFinished(job: string, result: Outcome, why?: string): void {
@@ -88,6 +93,6 @@ export class ExecJsonPrinter implements LocalPrinter {
   }
 
   #print(value: object): void {
-    this.#context.stdout.write(`${JSON.stringify(value)}\n`);
+    this.#output.write(`${JSON.stringify(value)}\n`);
   }
 }

@@ -22,16 +22,43 @@ export interface OutputPipes extends Disposable {
   take(child: ChildProcess): OutputStreams;
 }
 
+/** Most pipes that are kept ready; each is open at four ends. */
+const MAX_BATCH = 8;
+
 /**
- * Real pipes. Node's own "pipe" is a socket, and on Linux a socket cannot be opened by name, so that `echo x > /dev/stderr`
- * and `tee /dev/stderr`, which many workflows use, fail in a step ("No such device or address"). Node cannot make a pipe,
- * hence the detour over named ones, which are removed at once. Where there is no mkfifo it falls back to sockets.
+ * Real pipes for processes. Node's own "pipe" is a socket, and on Linux a socket cannot be opened by name, so that
+ * `echo x > /dev/stderr` and `tee /dev/stderr`, which many workflows use, fail in a step ("No such device or address").
+ * Node cannot make a pipe, hence the detour over named ones, which are removed at once; who runs many processes gets
+ * them in growing batches. Where there is no mkfifo it falls back to sockets. Disposing closes what nobody took.
  */
-export async function openOutputPipes(): Promise<OutputPipes> {
+export class PipeSupply implements Disposable {
+  readonly #ready: OutputPipes[] = [];
+  #batch = 1;
+
+  /** The pipes of one process. */
+  async take(): Promise<OutputPipes> {
+    const ready = this.#ready.pop();
+    if (ready !== undefined) return ready;
+    const count = this.#batch;
+    this.#batch = Math.min(count * 2, MAX_BATCH);
+    const [first = socketPipes(), ...rest] = await openPipes(count);
+    this.#ready.push(...rest);
+    return first;
+  }
+
+  [Symbol.dispose](): void {
+    for (const pipes of this.#ready.splice(0)) pipes[Symbol.dispose]();
+  }
+}
+
+async function openPipes(count: number): Promise<OutputPipes[]> {
   const folder = await mkdtemp(join(tmpdir(), "act-runner-pipe-"));
   try {
-    const paths: [string, string] = [join(folder, "out"), join(folder, "err")];
-    return (await makeFifos(paths)) ? openFifos(paths) : socketPipes();
+    const paths = Array.from({ length: count }, (_, at): [string, string] => [
+      join(folder, `out${at}`),
+      join(folder, `err${at}`),
+    ]);
+    return (await makeFifos(paths.flat())) ? paths.map(openFifos) : [];
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

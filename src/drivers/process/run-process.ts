@@ -3,6 +3,7 @@ import { AppError } from "../../lib/errors.ts";
 import { awaitEnd } from "./await-end.ts";
 import { defaultKillGrace, interruptThenKill, type KillGrace } from "./kill-tree.ts";
 import { LinePump, type LineSink } from "./line-pump.ts";
+import type { PipeSupply } from "./output-pipes.ts";
 import type { ProcessSpec, Started } from "./process-spec.ts";
 import type { EnvMarker } from "./process-table.ts";
 import { startError } from "./start-error.ts";
@@ -20,6 +21,8 @@ export interface RunOptions {
   readonly drainMs?: number | undefined;
   /** Finds what the program started even where it left the process group. */
   readonly marker?: EnvMarker | undefined;
+  /** Gives the pipes of its output, for who runs many programs. @default pipes made for this one */
+  readonly pipes?: PipeSupply | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -39,10 +42,11 @@ const DRAIN_MS = 5000;
 export async function runProcess(spec: ProcessSpec, options: RunOptions): Promise<ProcessExit> {
   const { signal, output, clock = systemClock } = options;
   const pump = new LinePump(output);
-  const start = spec.pty === true ? startTerminal : startPiped;
   let running: Started;
   try {
-    running = await start(spec, pump, signal);
+    running = await (spec.pty === true
+      ? startTerminal(spec, pump, signal)
+      : startPiped(spec, pump, signal, options.pipes));
   } catch (error) {
     if (signal.aborted) return { kind: "killed", reason: signal.reason };
     return { kind: "not-started", error: error instanceof AppError ? error : await startError(spec, error) };

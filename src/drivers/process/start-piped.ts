@@ -2,15 +2,21 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { exitCode } from "./exit-code.ts";
 import type { LinePump } from "./line-pump.ts";
-import { openOutputPipes } from "./output-pipes.ts";
+import { PipeSupply } from "./output-pipes.ts";
 import type { ProcessSpec, Started } from "./process-spec.ts";
 
 /**
  * Starts a program with pipes for its output, in a session of its own.
+ * @param supply where the pipes come from; the first of a new one brings no more than is taken
  * @throws what spawn throws; the signal's reason when it aborted before the start
  */
-export async function startPiped(spec: ProcessSpec, pump: LinePump, signal: AbortSignal): Promise<Started> {
-  using pipes = await openOutputPipes();
+export async function startPiped(
+  spec: ProcessSpec,
+  pump: LinePump,
+  signal: AbortSignal,
+  supply: PipeSupply = new PipeSupply(),
+): Promise<Started> {
+  using pipes = await supply.take();
   signal.throwIfAborted();
   const [program, ...args] = spec.argv;
   const child = spawn(program, args, {

@@ -1,5 +1,6 @@
 import { findProgram } from "../../drivers/process/find-program.ts";
 import { type KillGrace, killAll } from "../../drivers/process/kill-tree.ts";
+import { PipeSupply } from "../../drivers/process/output-pipes.ts";
 import { listProcesses, withMarker } from "../../drivers/process/process-table.ts";
 import { type ProcessExit, runProcess } from "../../drivers/process/run-process.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -32,6 +33,7 @@ export interface HostJobParts {
 export class HostJob implements JobEnvironment {
   readonly #parts: HostJobParts;
   readonly #disposed = new AbortController();
+  readonly #pipes = new PipeSupply();
   #cleaned: Promise<void> | undefined;
   #execs = 0;
 
@@ -64,6 +66,7 @@ export class HostJob implements JobEnvironment {
         signal: AbortSignal.any([options.signal, this.#disposed.signal]),
         output: options.output,
         marker: execMarker(owner, id, exec),
+        pipes: this.#pipes,
         grace,
         drainMs,
         clock,
@@ -93,6 +96,7 @@ export class HostJob implements JobEnvironment {
   async #clean(): Promise<void> {
     const { id, owner, clock, warn } = this.#parts;
     this.#disposed.abort("cancelled" satisfies KillReason);
+    this.#pipes[Symbol.dispose]();
     const marker = jobMarker(owner, id);
     const survivors = await killAll(async () => withMarker(await listProcesses(), marker), clock);
     if (survivors.length > 0) {

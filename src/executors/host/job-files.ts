@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { chown, type FileHandle, mkdir, open, realpath } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { AppError } from "../../lib/errors.ts";
@@ -25,21 +25,29 @@ export class JobFiles {
   async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
     this.#check(path, path);
     const folder = await this.#makeFolder(dirname(path));
+    await using file = (await openNew(join(folder, basename(path)), mode)) ?? (await this.#openOld(path, folder, mode));
+    await file.writeFile(content);
+    await file.chmod(mode);
+    if (this.#user !== undefined) await file.chown(this.#user.uid, this.#user.gid);
+  }
+
+  async #openOld(path: string, folder: string, mode: number): Promise<FileHandle> {
     const real = await realpath(path).catch(() => join(folder, basename(path)));
     this.#check(real, path);
     const flags = constants.O_WRONLY | constants.O_CREAT | SAFE;
-    await using file = await open(real, flags, mode).catch((error: unknown) => {
+    await using stack = new AsyncDisposableStack();
+    const file = await open(real, flags, mode).catch((error: unknown) => {
       throw new AppError(
         "invalid",
         `${path} could not be written; it is not a regular file, or its folder is not writable`,
         error,
       );
     });
+    stack.use(file);
     await checkRegular(file, path);
     await file.truncate();
-    await file.writeFile(content);
-    await file.chmod(mode);
-    if (this.#user !== undefined) await file.chown(this.#user.uid, this.#user.gid);
+    stack.move();
+    return file;
   }
 
   /** Reads a file; undefined when there is none. @throws AppError invalid (outside, not a regular file), exhausted */
@@ -49,8 +57,9 @@ export class JobFiles {
       const real = await realpath(path);
       this.#check(real, path);
       await using file = await open(real, constants.O_RDONLY | SAFE);
-      await checkRegular(file, path);
-      return await readAtMost(file, path, maxBytes);
+      const { size } = await checkRegular(file, path);
+      // most of the files through which a step may talk are empty
+      return size === 0 ? Buffer.alloc(0) : await readAtMost(file, path, maxBytes);
     } catch (error) {
       if (error instanceof AppError) throw error;
       const code = error instanceof Error && "code" in error ? error.code : undefined;
@@ -83,8 +92,15 @@ export class JobFiles {
   }
 }
 
-async function checkRegular(file: FileHandle, path: string): Promise<void> {
-  if (!(await file.stat()).isFile()) throw new AppError("invalid", `${path} is not a regular file`);
+/** A file that is not there yet needs none of the checks; undefined when something is there. */
+async function openNew(path: string, mode: number): Promise<FileHandle | undefined> {
+  return await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode).catch(() => undefined);
+}
+
+async function checkRegular(file: FileHandle, path: string): Promise<Stats> {
+  const stats = await file.stat();
+  if (!stats.isFile()) throw new AppError("invalid", `${path} is not a regular file`);
+  return stats;
 }
 
 /** A file may grow while it is read, so its size alone does not tell. */
