@@ -39,6 +39,8 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     serverKey: await secretSetting(flags.serverKeyFile, env["ACT_RUNNER_SERVER_KEY"]),
     defaultActionsUrl: flags.defaultActionsUrl,
     emptyRunsOn: flags.emptyRunsOn,
+    runnerTokenLifetimeMs: flags.runnerTokenLifetime,
+    runnerTokenOverlapMs: flags.runnerTokenOverlap,
     path: env["PATH"],
     version: await packageVersion(),
     writeCliFile: true,

@@ -74,3 +74,10 @@ export interface RestRunner {
   readonly version?: string;
   readonly labels: readonly { readonly name: string }[];
 }
+
+/** Answer to the rotation of a runner's token. */
+export interface RestTokenRotation {
+  readonly token: string | null;
+  readonly delivery: "server" | "caller";
+  readonly old_expires_at: string;
+}

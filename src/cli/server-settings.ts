@@ -6,7 +6,7 @@ import type { CliContext } from "./cli-context.ts";
 import type { LogOptions } from "./log-choices.ts";
 import { addLogSettings } from "./log-settings.ts";
 import { readSecretFile } from "./secret-source.ts";
-import { commaList, setting, wholeNumber } from "./settings.ts";
+import { commaList, durationMs, setting, wholeNumber } from "./settings.ts";
 
 /** Flags of `server` and `up`. */
 export interface ServerFlags extends LogOptions {
@@ -26,6 +26,8 @@ export interface ServerFlags extends LogOptions {
   readonly serverKeyFile?: string;
   readonly defaultActionsUrl?: string;
   readonly emptyRunsOn?: "any" | "none";
+  readonly runnerTokenLifetime?: number;
+  readonly runnerTokenOverlap?: number;
 }
 
 /** Adds the flags of `server` and `up`. */
@@ -76,6 +78,20 @@ export function addServerSettings(command: Command): Command {
     setting("--default-actions-url <url>", "where uses: owner/repo@ref is found (default: https://github.com)"),
   );
   command.addOption(setting("--empty-runs-on <any|none>", "runners that take jobs without runs-on (default: any)"));
+  command.addOption(
+    setting(
+      "--runner-token-lifetime <duration>",
+      "renew the tokens of runners at this age, such as 90d (default: never)",
+      {
+        parse: durationMs,
+      },
+    ),
+  );
+  command.addOption(
+    setting("--runner-token-overlap <duration>", "how long an old token works beside a new one (default: 24h)", {
+      parse: durationMs,
+    }),
+  );
   return addLogSettings(command);
 }
 

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { parseDuration } from "../lib/duration.ts";
 
 /** What `setting` needs besides the flag and its description. */
 export interface SettingOptions<T> {
@@ -102,4 +103,12 @@ export function keyValue(text: string, flag: string): readonly [string, string] 
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError(`${flag} takes NAME=VALUE.`);
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** A duration such as `90d`, `12h` or `1h30m`, in milliseconds. */
+export function durationMs(text: string): number {
+  const days = /^([0-9]+)d$/.exec(text.trim());
+  const ms = days === null ? parseDuration(text) : Number(days[1]) * 24 * 60 * 60_000;
+  if (ms === undefined) throw new InvalidArgumentError("a duration such as 90d, 12h or 1h30m is expected.");
+  return ms;
 }

@@ -12,6 +12,8 @@ export const UNREGISTERED_RUNNER = "unregistered runner";
 export const RPC_PREFIX = "/api/actions";
 /** Capability of a runner that runs `always()` steps after a cancel and reports the final result itself. */
 export const CANCELLING_CAPABILITY = "cancelling";
+/** Capability of a runner that stores a new token which the server tells it, and uses it from then on. */
+export const TOKEN_ROTATION_CAPABILITY = "token-rotation";
 /**
  * Response header of our server to Declare, with its version: it parks polls up to the caller's deadline, and it has
  * decided a job's condition before it hands the job out.

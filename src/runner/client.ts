@@ -5,12 +5,18 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { RPC_PREFIX, RUNNER_TOKEN_HEADER, RUNNER_UUID_HEADER, UNREGISTERED_RUNNER } from "../protocol/headers.ts";
 import { PingService, RunnerService, RunnerStatusService, TaskStreamService } from "../protocol/messages.ts";
 
+/** A runner's uuid and token; the token may be replaced while calls are under way. */
+export interface Credentials {
+  readonly uuid: string;
+  token: string;
+}
+
 /** Whom to call, and as whom. */
 export interface ClientOptions {
   /** Address of the instance as the user typed it, with or without a trailing slash; a sub-path is kept. */
   readonly address: string;
-  /** Absent while registering. */
-  readonly identity?: { readonly uuid: string; readonly token: string };
+  /** Absent while registering. Read at each call. */
+  readonly identity?: Credentials;
   /** Version of this program, for the User-Agent. */
   readonly version: string;
   /** Takes any TLS certificate. @default false */
@@ -50,14 +56,24 @@ export function createRunnerClient(options: ClientOptions): RunnerClient {
   };
 }
 
+/**
+ * Says who calls. A call whose token was replaced while it was under way may have been refused for that alone: it is
+ * sent again with the new one.
+ */
 function headers({ identity, version }: ClientOptions): Interceptor {
-  return (next) => (request) => {
+  return (next) => async (request) => {
     request.header.set("user-agent", `act-runner-ts/${version}`);
-    if (identity !== undefined) {
-      request.header.set(RUNNER_UUID_HEADER, identity.uuid);
-      request.header.set(RUNNER_TOKEN_HEADER, identity.token);
+    if (identity === undefined) return await next(request);
+    for (;;) {
+      const { uuid, token } = identity;
+      request.header.set(RUNNER_UUID_HEADER, uuid);
+      request.header.set(RUNNER_TOKEN_HEADER, token);
+      try {
+        return await next(request);
+      } catch (error) {
+        if (request.stream || token === identity.token || classifyCallError(error) !== "unregistered") throw error;
+      }
     }
-    return next(request);
   };
 }
 

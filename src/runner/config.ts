@@ -1,8 +1,8 @@
 import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from "yaml";
+import { parseDuration } from "../lib/duration.ts";
 import { AppError } from "../lib/errors.ts";
 import { nearestName } from "../lib/nearest-name.ts";
 import { type ContainerConfig, compileContainers } from "./container-config.ts";
-import { parseDuration } from "./duration.ts";
 import { SETTINGS, type Setting } from "./settings.ts";
 
 /** Where the settings come from; the first that has one wins: flags, variables, the file, the default. */

@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
+import { CANCELLING_CAPABILITY, TOKEN_ROTATION_CAPABILITY } from "../protocol/headers.ts";
 import { RunnerPhase } from "../protocol/messages.ts";
 import type { ActionSource } from "./actions/action-source.ts";
 import { type ClientOptions, createRunnerClient, type RunnerClient } from "./client.ts";
@@ -17,14 +18,15 @@ import { Health } from "./health.ts";
 import { serveHealth } from "./health-server.ts";
 import { parseLabels } from "./labels.ts";
 import { MachineHealth, type RunnerMachine } from "./machine-health.ts";
-import { type PollEnd, Poller } from "./poller.ts";
+import { type PollEnd, Poller, type PollerOptions } from "./poller.ts";
 import type { RunnerFile } from "./runner-file.ts";
 import { loadRunnerFile, saveRunnerFile } from "./runner-file.ts";
 import { lockRunnerFile } from "./runner-lock.ts";
-import { StatusReporter, type StatusReporterOptions } from "./status-reporter.ts";
+import { StatusReporter } from "./status-reporter.ts";
 import { takeTasks } from "./take-tasks.ts";
 import { runTask, type TaskRunnerOptions } from "./task-runner.ts";
 import { TaskSlots } from "./task-slots.ts";
+import { TokenKeeper } from "./token-keeper.ts";
 
 /** What every way of running tasks needs. */
 export interface RunnerParts {
@@ -86,11 +88,13 @@ export async function runDaemon(options: DaemonOptions): Promise<RunnerEnd> {
   if (labels.length === 0) logger.warn({}, "this runner has no labels: it will get no jobs");
   const once = options.once === true || file.ephemeral;
   // awaited here, so that the lock is held until the end
-  return await runTasks(identity, options, once ? { maxTasks: 1 } : {});
+  return await runTasks(identity, options, { identityFile: path, ...(once ? { maxTasks: 1 } : {}) });
 }
 
 /** Limits of a run. */
 export interface TaskLimits {
+  /** The runner file, where a new token is kept. @default none: the runner takes none */
+  readonly identityFile?: string;
   readonly maxTasks?: number;
   /** End when there is no task at once. */
   readonly onlyNow?: boolean;
@@ -100,16 +104,19 @@ export interface TaskLimits {
 export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits: TaskLimits): Promise<RunnerEnd> {
   const { config, clock, ids, logger, version, stop, machine, connect = createRunnerClient } = parts;
   const { address, uuid, token } = identity;
+  const credentials = { uuid, token };
   using client = connect({
     address,
-    identity: { uuid, token },
+    identity: credentials,
     version,
     insecure: config.insecure,
     ...(parts.proxyEnv === undefined ? {} : { proxyEnv: parts.proxyEnv }),
   });
   const executors = await parts.executors(identity);
   const labels = parseLabels(identity.labels);
-  const server = await declare(client, { address, version, labels, clock, ids, logger, signal: stop });
+  const { identityFile: path } = limits;
+  const capabilities = [CANCELLING_CAPABILITY, ...(path === undefined ? [] : [TOKEN_ROTATION_CAPABILITY])];
+  const server = await declare(client, { address, version, labels, capabilities, clock, ids, logger, signal: stop });
   if (server === undefined) return { end: "stopped", lastResult: undefined };
   logger.info({ name: identity.name, address, labels: labels.map((label) => label.name).join(",") }, "runner is ready");
   const health = new Health(clock, config.readinessGraceMs);
@@ -129,30 +136,20 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
     run: (task, { cancelled }) => runTask(task, tasks, { signal: ending.signal, cancelled }),
     logger,
   });
-  const poller = new Poller({
-    client,
-    slots,
-    fetchTimeoutMs: config.fetchTimeoutMs,
-    parks: server.isOurs,
-    intervalMs: config.fetchIntervalMs,
-    intervalMaxMs: config.fetchIntervalMaxMs,
-    ...(limits.onlyNow === undefined ? {} : { onlyNow: limits.onlyNow }),
-    isUnfit: async () => (await machineHealth.look()) !== undefined,
-    onPoll: (answered) => health.polled(answered),
-    clock,
-    ids,
-    logger,
-  });
-  await using _reports = await startReports(
-    { client, slots, machine, health: machineHealth, clock, logger },
-    server,
-    stop,
-  );
+  const isUnfit = async () => (await machineHealth.look()) !== undefined;
+  const onPoll = (answered: boolean) => health.polled(answered);
+  const poller = makePoller({ client, slots, isUnfit, onPoll }, parts, server, limits);
+  const onToken = (text: string) => void keeper?.take(text);
+  const reporter = new StatusReporter({ client, slots, machine, health: machineHealth, onToken, clock, logger });
+  const onStored = () => reporter.soon();
+  const keeper = path === undefined ? undefined : new TokenKeeper({ path, credentials, onStored, logger });
+  await using _reports = await startReports(reporter, server, stop);
   const onStreams = server.isOurs && limits.onlyNow !== true;
   const end = onStreams
     ? await takeTasks(
         {
           ...{ client, slots, poller, clock, ids, logger },
+          ...{ onToken, token: () => credentials.token },
           onContact: () => health.polled(true),
           onBreak: () => health.polled(false),
         },
@@ -167,14 +164,26 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   return { end, lastResult: slots.lastResult };
 }
 
+function makePoller(
+  given: Pick<PollerOptions, "client" | "slots" | "isUnfit" | "onPoll">,
+  { config, clock, ids, logger }: RunnerParts,
+  server: ServerFacts,
+  limits: TaskLimits,
+): Poller {
+  const { fetchTimeoutMs, fetchIntervalMs: intervalMs, fetchIntervalMaxMs: intervalMaxMs } = config;
+  return new Poller({
+    ...{ ...given, fetchTimeoutMs, intervalMs, intervalMaxMs, parks: server.isOurs, clock, ids, logger },
+    ...(limits.onlyNow === undefined ? {} : { onlyNow: limits.onlyNow }),
+  });
+}
+
 /** Reports once, so that the server knows the machine's health before it gives work, and from then on every 20 s. */
 async function startReports(
-  options: StatusReporterOptions,
+  reporter: StatusReporter,
   server: ServerFacts,
   stopping: AbortSignal,
 ): Promise<AsyncDisposable> {
   const over = new AbortController();
-  const reporter = new StatusReporter(options);
   if (server.isOurs) await reporter.report(RunnerPhase.STARTING, { signal: stopping });
   const loop = server.isOurs ? reporter.run({ stopping, signal: over.signal }) : Promise.resolve();
   return {

@@ -3,7 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
-import { CANCELLING_CAPABILITY, SERVER_CAPABILITIES_HEADER, SERVER_HEADER } from "../protocol/headers.ts";
+import { SERVER_CAPABILITIES_HEADER, SERVER_HEADER } from "../protocol/headers.ts";
 import { classifyCallError, type RunnerClient } from "./client.ts";
 import type { RunnerLabel } from "./labels.ts";
 import { Outage } from "./report/outage.ts";
@@ -13,6 +13,8 @@ export interface DeclareOptions {
   readonly address: string;
   readonly version: string;
   readonly labels: readonly RunnerLabel[];
+  /** Words of what the runner can do. */
+  readonly capabilities: readonly string[];
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;
@@ -36,13 +38,13 @@ const BACK_OFF = { baseMs: 1_000, maxMs: 15_000 };
  * @throws AppError unauthenticated when the server does not know the runner; invalid when it is too old
  */
 export async function declare(client: RunnerClient, options: DeclareOptions): Promise<ServerFacts | undefined> {
-  const { address, version, labels, clock, ids, logger, signal } = options;
+  const { address, version, labels, capabilities, clock, ids, logger, signal } = options;
   const outage = new Outage(logger, "Declare");
   let headers = new Headers();
   while (!signal.aborted) {
     try {
       await client.runner.declare(
-        { version, labels: labels.map((label) => label.name), capabilities: [CANCELLING_CAPABILITY] },
+        { version, labels: labels.map((label) => label.name), capabilities: [...capabilities] },
         { timeoutMs: CALL_TIMEOUT_MS, signal, onHeader: (received) => (headers = received) },
       );
       outage.succeeded();

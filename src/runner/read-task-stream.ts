@@ -15,6 +15,10 @@ export interface TaskStreamOptions {
   readonly slots: TaskSlots;
   /** Told of every message. */
   readonly onContact?: () => void;
+  /** Told of a new token of the runner. */
+  readonly onToken?: (token: string) => void;
+  /** The token of the calls that are made now. @default one that never changes */
+  readonly token?: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -33,8 +37,9 @@ export async function readTaskStream(
   options: TaskStreamOptions,
   { signal }: { signal: AbortSignal },
 ): Promise<StreamEnd> {
-  const { client, slots, clock, logger, onContact } = options;
+  const { client, slots, clock, onContact } = options;
   using watch = new Watch(clock, signal);
+  const openedWith = options.token?.();
   try {
     watch.expect(FIRST_MS);
     const request = { capacity: slots.capacity, heldTaskIds: slots.held };
@@ -42,7 +47,7 @@ export async function readTaskStream(
       watch.expect(SILENT_MS);
       onContact?.();
       if (message.case === "goaway") return goodbye(message.value);
-      obey(message, slots, logger);
+      obey(message, options);
       if (slots.enough) return { kind: "enough" };
     }
     return signal.aborted ? { kind: "stopped" } : { kind: "broken", error: new Error("the server ended the stream") };
@@ -50,11 +55,15 @@ export async function readTaskStream(
     if (signal.aborted) return { kind: "stopped" };
     if (watch.isSilent) return { kind: "silent" };
     const failure = classifyCallError(error);
+    // Opened a moment before the token was replaced.
+    if (failure === "unregistered" && options.token?.() !== openedWith) return REOPEN;
     return failure === "passing" ? { kind: "broken", error } : { kind: failure };
   }
 }
 
-function obey(message: StreamTasksResponse["message"], slots: TaskSlots, logger: Logger): void {
+const REOPEN: StreamEnd = { kind: "goaway", replaced: false, reconnectAfterMs: 0 };
+
+function obey(message: StreamTasksResponse["message"], { slots, logger, onToken }: TaskStreamOptions): void {
   switch (message.case) {
     case "offer":
       if (message.value.task !== undefined) slots.take(message.value.task);
@@ -70,6 +79,9 @@ function obey(message: StreamTasksResponse["message"], slots: TaskSlots, logger:
       );
       break;
     }
+    case "token":
+      onToken?.(message.value.token);
+      break;
     default:
       break;
   }

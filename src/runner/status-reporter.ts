@@ -1,6 +1,7 @@
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
+import { WakeUp } from "../lib/wake-up.ts";
 import { RunnerPhase } from "../protocol/messages.ts";
 import { classifyCallError, type RunnerClient } from "./client.ts";
 import type { MachineFacts, MachineHealth, RunnerMachine } from "./machine-health.ts";
@@ -18,6 +19,8 @@ export interface StatusReporterOptions {
   readonly slots: TaskSlots;
   readonly machine: RunnerMachine;
   readonly health: MachineHealth;
+  /** Told of a new token of the runner. */
+  readonly onToken?: (token: string) => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -29,6 +32,7 @@ export class StatusReporter {
   #known = true;
   #failed = false;
   #told: string | undefined;
+  readonly #soon = new WakeUp();
 
   constructor(options: StatusReporterOptions) {
     this.#options = options;
@@ -36,12 +40,13 @@ export class StatusReporter {
 
   /** Reports once. Never rejects: a report that is lost is followed by the next. */
   async report(phase: RunnerPhase, { signal }: { signal: AbortSignal }): Promise<void> {
-    const { client, slots, logger } = this.#options;
+    const { client, slots, logger, onToken } = this.#options;
     if (!this.#known) return;
     try {
       const request = await this.#request();
       const answer = await client.status.report({ ...request, phase }, { timeoutMs: CALL_TIMEOUT_MS, signal });
       for (const { taskId } of answer.cancels) slots.cancel(taskId);
+      if (answer.token !== undefined) onToken?.(answer.token.token);
       this.#failed = false;
     } catch (error) {
       if (signal.aborted) return;
@@ -51,11 +56,16 @@ export class StatusReporter {
     }
   }
 
+  /** The next report is due now. */
+  soon(): void {
+    this.#soon.wake();
+  }
+
   /** Reports every 20 s until the signal aborts. @param stopping aborts when the runner takes no new tasks */
   async run({ stopping, signal }: { stopping: AbortSignal; signal: AbortSignal }): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted && this.#known) {
-      await clock.sleep(EVERY_MS, { signal }).catch(() => undefined);
+      await this.#soon.wait({ within: { clock, ms: EVERY_MS }, signal });
       if (signal.aborted) return;
       await this.report(stopping.aborted ? RunnerPhase.STOPPING : RunnerPhase.READY, { signal });
     }

@@ -35,6 +35,10 @@ export interface ServerOptions {
   readonly defaultActionsUrl?: string;
   /** Which runners take jobs whose `runs-on` is empty. @default any, as Gitea; Forgejo: none */
   readonly emptyRunsOn?: "any" | "none";
+  /** Age at which the token of a runner that takes a new one by itself is renewed; 0 for never. @default 0 */
+  readonly runnerTokenLifetimeMs?: number;
+  /** How long the old token of a runner works beside the new one, at the most. @default 24 h */
+  readonly runnerTokenOverlapMs?: number;
   /** PATH, where git and ssh are looked up. @default the usual system folders */
   readonly path?: string;
   /** Version that is shown. @default 0.0.0 */
@@ -67,6 +71,9 @@ export interface CompiledServerOptions {
   readonly serverKey: string | null;
   readonly defaultActionsUrl: string;
   readonly emptyRunsOn: "any" | "none";
+  /** Null: never. */
+  readonly runnerTokenLifetimeMs: number | null;
+  readonly runnerTokenOverlapMs: number;
   readonly path: string;
   readonly version: string;
   readonly writeCliFile: boolean;
@@ -93,6 +100,12 @@ const schema = z.strictObject({
   serverKey: z.string().optional(),
   defaultActionsUrl: z.string().default("https://github.com"),
   emptyRunsOn: z.enum(["any", "none"]).default("any"),
+  runnerTokenLifetimeMs: z.number().int().min(0).default(0),
+  runnerTokenOverlapMs: z
+    .number()
+    .int()
+    .min(0)
+    .default(24 * 60 * 60_000),
   path: z.string().default("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
   version: z.string().default("0.0.0"),
   writeCliFile: z.boolean().default(true),
@@ -107,6 +120,7 @@ export function compileServerOptions(options: ServerOptions): CompiledServerOpti
   return {
     ...rest,
     dataDir: resolve(rest.dataDir),
+    runnerTokenLifetimeMs: rest.runnerTokenLifetimeMs === 0 ? null : rest.runnerTokenLifetimeMs,
     listenRunners: listenRunners ?? null,
     publicUrl: publicUrl === undefined ? null : normalUrl(publicUrl),
     databaseUrl: databaseUrl ?? null,

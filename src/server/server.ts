@@ -121,6 +121,7 @@ async function makeServices(
     git: new Git({ path: options.path }),
     defaultActionsUrl: options.defaultActionsUrl,
     emptyRunsOnMatches: options.emptyRunsOn === "any",
+    tokens: { lifetimeMs: options.runnerTokenLifetimeMs, overlapMs: options.runnerTokenOverlapMs },
     version: options.version,
   });
 }

@@ -12,6 +12,7 @@ import type { Repository } from "../../src/server/domain/account.ts";
 import type { Job, Run } from "../../src/server/domain/run.ts";
 import { type ProtocolServices, protocolServices } from "../../src/server/services/protocol-services.ts";
 import { RunDefinitions } from "../../src/server/services/run-definitions.ts";
+import type { RunnerTokenSettings } from "../../src/server/services/runner-tokens.ts";
 import { deriveServerKeys } from "../../src/server/services/server-keys.ts";
 import { WorkflowGraph } from "../../src/server/services/workflow-graph.ts";
 import type { Store } from "../../src/server/storage/store.ts";
@@ -52,14 +53,19 @@ export interface ProtocolSubject extends AsyncDisposable {
 
 /** Opens a subject in a folder of its own. */
 export async function openSubject(
-  options: { readonly kind?: StoreKind; readonly clock?: Clock; readonly wrapStore?: (store: Store) => Store } = {},
+  options: {
+    readonly kind?: StoreKind;
+    readonly clock?: Clock;
+    readonly wrapStore?: (store: Store) => Store;
+    readonly tokens?: RunnerTokenSettings;
+  } = {},
 ): Promise<ProtocolSubject> {
   await using stack = new AsyncDisposableStack();
   const clock = options.clock ?? systemClock;
   const place = stack.use(await (options.kind ?? SQLITE).create());
   const opened = stack.use(await place.open({ clock }));
   const store = options.wrapStore?.(opened) ?? opened;
-  const services = stack.use(servicesOn(store, clock));
+  const services = stack.use(servicesOn(store, clock, options.tokens));
   const repository = await makeRepository(opened, clock);
   await services.start();
   const owned = stack.move();
@@ -77,10 +83,11 @@ export async function openSubject(
 }
 
 /** The services of one more server on a store. */
-export function servicesOn(store: Store, clock: Clock): ProtocolServices {
+export function servicesOn(store: Store, clock: Clock, tokens?: RunnerTokenSettings): ProtocolServices {
   const definitions = new RunDefinitions();
   return protocolServices({
     ...{ store, clock, definitions },
+    ...(tokens === undefined ? {} : { tokens }),
     graph: new WorkflowGraph({ definitions, publicUrl: () => PUBLIC_URL }),
     ids: systemIds,
     log: silentLogger,

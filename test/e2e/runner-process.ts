@@ -12,18 +12,38 @@ const STOP_MS = 30_000;
 /** Our runner in a process of its own; all that it writes is below one directory that goes with it. */
 export class RunnerProcess implements AsyncDisposable {
   readonly #directory: string;
-  readonly #child: ChildProcess;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess;
   #output = "";
 
   private constructor(directory: string, env: NodeJS.ProcessEnv) {
     this.#directory = directory;
-    this.#child = spawn(process.execPath, [BIN, "daemon"], { cwd: directory, env, stdio: ["ignore", "pipe", "pipe"] });
-    this.#child.stdout?.on("data", (chunk) => {
-      this.#output += chunk;
+    this.#env = env;
+    this.#child = this.#spawn();
+  }
+
+  /** Path of its registration. */
+  get file(): string {
+    return join(this.#directory, ".runner");
+  }
+
+  /** Ends it like a power cut, and starts it again. */
+  async crash(): Promise<void> {
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await exited;
+    this.#child = this.#spawn();
+  }
+
+  #spawn(): ChildProcess {
+    const child = spawn(process.execPath, [BIN, "daemon"], {
+      ...{ cwd: this.#directory, env: this.#env },
+      stdio: ["ignore", "pipe", "pipe"],
     });
-    this.#child.stderr?.on("data", (chunk) => {
-      this.#output += chunk;
-    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
+    }
+    return child;
   }
 
   /** Registers with the server and starts to take jobs. */

@@ -201,8 +201,10 @@ export declare type Drain = Message<"actrunner.v1.Drain"> & {
 export declare const DrainSchema: GenMessage<Drain>;
 
 /**
- * A new token for the runner. It stores the token and confirms it by using it in its next call; the old one works until
- * then, or until it expires.
+ * A new token for the runner. It stores the token durably and confirms it by using it in its next call; the old one works
+ * until then, or until it expires. A call with the old token that was under way at that moment may be refused: it is to be
+ * sent again with the new one. The token is told again until it was used. Only runners that declare the capability
+ * "token-rotation" are told.
  *
  * @generated from message actrunner.v1.RunnerToken
  */

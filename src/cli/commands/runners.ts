@@ -5,25 +5,26 @@ import type { Colours } from "../colours.ts";
 import { outputColours } from "../colours.ts";
 import { addScopeOptions, type ScopeOptions, scopePath } from "../repository-scope.ts";
 import type { RestClient } from "../rest-client.ts";
-import type { RestRunner } from "../rest-types.ts";
+import type { RestRunner, RestTokenRotation } from "../rest-types.ts";
 import { visibleActions } from "../run-lookup.ts";
-import { commaList, wholeNumber } from "../settings.ts";
+import { commaList, durationMs, wholeNumber } from "../settings.ts";
 import { type Column, formatTable } from "../table.ts";
 import { UsageError } from "../usage-error.ts";
 
 type Options = ClientOptions & ScopeOptions;
 
-/** `runners list | show | enable | disable | describe | delete`. */
+/** `runners list | show | enable | disable | describe | rotate | delete`. */
 export function defineRunners(context: CliContext): Command {
   const group = new Command("runners").addHelpText(
     "after",
-    "\nExamples:\n  act-runner-ts runners list\n  act-runner-ts runners disable 3          running jobs end, no new ones come\n  act-runner-ts runners describe 3 --labels self-hosted,gpu",
+    "\nExamples:\n  act-runner-ts runners list\n  act-runner-ts runners disable 3          running jobs end, no new ones come\n  act-runner-ts runners describe 3 --labels self-hosted,gpu\n  act-runner-ts runners rotate 3           our runner stores the new token by itself",
   );
   group.addCommand(listCommand(context));
   group.addCommand(showCommand(context));
   group.addCommand(switchCommand(context, "enable", "let a runner take jobs again", false));
   group.addCommand(switchCommand(context, "disable", "give a runner no new jobs", true));
   group.addCommand(describeCommand(context));
+  group.addCommand(rotateCommand(context));
   group.addCommand(deleteCommand(context));
   return group;
 }
@@ -80,6 +81,34 @@ async function change(context: CliContext, id: number, options: Options, body: o
   const runner = await client.request("PATCH", `${await scopeOf(client, options)}/runners/${id}`, { body });
   if (options.json) printJson(context.stdout, runner);
   else context.stdout.write(`${text}\n`);
+}
+
+function rotateCommand(context: CliContext): Command {
+  const command = runnerCommand("rotate", "give a runner a new token; the old one works until the new one is used")
+    .addOption(
+      new Option(
+        "--overlap <duration>",
+        "how long the old one works at the most, such as 1h (default: the server's)",
+      ).argParser(durationMs),
+    )
+    .addOption(new Option("--reveal", "print the token although the server tells the runner by itself"));
+  return command.action(async (id: number, options: Options & { overlap?: number; reveal?: boolean }) => {
+    const client = await openClient(context, options);
+    const body = {
+      ...(options.overlap === undefined ? {} : { overlap_seconds: Math.ceil(options.overlap / 1000) }),
+      ...(options.reveal === undefined ? {} : { reveal: options.reveal }),
+    };
+    const path = `${await scopeOf(client, options)}/runners/${id}/rotate-token`;
+    const rotated = await client.request<RestTokenRotation>("POST", path, { body });
+    if (options.json) return printJson(context.stdout, rotated);
+    const until = `the old one works until the new one is used, until ${rotated.old_expires_at} at the latest`;
+    context.stdout.write(
+      rotated.delivery === "server"
+        ? `Runner ${id} gets its new token from the server; ${until}\n`
+        : `Runner ${id} has a new token: write it into its .runner file and start it again; ${until}\n`,
+    );
+    if (rotated.token !== null) context.stdout.write(`Token (shown this once): ${rotated.token}\n`);
+  });
 }
 
 function deleteCommand(context: CliContext): Command {

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import {
   type ReportRequest,
@@ -17,19 +18,23 @@ const LONGEST_WORD = 64;
 
 /** Report: message → plain values, one service, plain values → message. */
 export async function report(
-  { reports }: Pick<ProtocolServices, "reports">,
+  { reports, runnerTokens }: Pick<ProtocolServices, "reports" | "runnerTokens">,
   request: ReportRequest,
   context: HandlerContext,
 ): Promise<MessageInitShape<typeof ReportResponseSchema>> {
   const { system, usage, phase, problem } = request;
-  const stop = await reports.take(callingRunner(context), {
+  const runner = callingRunner(context);
+  const stop = await reports.take(runner, {
     system: system === undefined ? null : machine(system),
     usage: usage === undefined ? null : inUse(usage),
     phase: PHASES[phase] ?? null,
     runningTaskIds: toTaskIds(request.runningTaskIds, "running_task_ids"),
     problem: problem === undefined ? null : problem.reason || "it does not say why",
   });
-  return { cancels: stop.map(({ taskId, ended }) => ({ taskId: BigInt(taskId), ended })) };
+  const cancels = stop.map(({ taskId, ended }) => ({ taskId: BigInt(taskId), ended }));
+  const offer = await runnerTokens.offerTo(runner);
+  if (offer === undefined) return { cancels };
+  return { cancels, token: { token: offer.token, oldExpiresAt: timestampFromMs(offer.oldUntil) } };
 }
 
 const PHASES: Readonly<Record<number, Phase>> = {

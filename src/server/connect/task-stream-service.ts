@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
@@ -50,6 +51,10 @@ function eventMessage(event: StreamEvent): MessageInitShape<typeof StreamTasksRe
     case "drain": {
       const reason = event.active ? "the runner was disabled on the server" : "";
       return { message: { case: "drain", value: { active: event.active, reason } } };
+    }
+    case "token": {
+      const value = { token: event.token, oldExpiresAt: timestampFromMs(event.oldUntil) };
+      return { message: { case: "token", value } };
     }
     case "goaway": {
       const reconnectAfterMs = event.reason === "shutdown" ? RECONNECT_AFTER_MS : 0;

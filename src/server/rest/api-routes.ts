@@ -17,6 +17,7 @@ import type { RestDeps } from "./rest-deps.ts";
 import { errorHandler, sendRefusal } from "./rest-error.ts";
 import { runListRoutes } from "./run-list-routes.ts";
 import { runRoutes } from "./run-routes.ts";
+import { runnerCredentialRoutes } from "./runner-credential-routes.ts";
 import { runnerRoutes } from "./runner-routes.ts";
 import { secretRoutes } from "./secret-routes.ts";
 import { submitRoutes } from "./submit-routes.ts";
@@ -76,6 +77,7 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     tokenRoutes,
     repositoryRoutes,
     runnerRoutes,
+    runnerCredentialRoutes,
     dispatchRulesRoutes,
     registrationTokenRoutes,
     runListRoutes,

@@ -51,6 +51,10 @@ export const runnerShape = z.object({
   last_online: z.string().nullable(),
   last_active: z.string().nullable(),
   created_at: z.string(),
+  /** When the token that counts was made. */
+  token_created_at: z.string(),
+  /** Until when the old token works beside a new one that was not used yet; null: there is no new one. */
+  old_token_expires_at: z.string().nullable(),
 });
 
 /** The shape of a runner. */
@@ -79,6 +83,8 @@ export function runnerJson({ runner, state, busy, report }: RunnerView): z.infer
     last_online: timeText(runner.lastOnline),
     last_active: timeText(runner.lastActive),
     created_at: timeText(runner.createdAt),
+    token_created_at: timeText(runner.tokenMadeAt),
+    old_token_expires_at: timeText(runner.oldTokenUntil),
   };
 }
 

@@ -16,6 +16,7 @@ import { Repositories } from "./repositories.ts";
 import { RunDefinitions } from "./run-definitions.ts";
 import { RunLogs } from "./run-logs.ts";
 import { RunnerAdmin } from "./runner-admin.ts";
+import type { RunnerTokenSettings } from "./runner-tokens.ts";
 import { Runs } from "./runs.ts";
 import { ServeGit } from "./serve-git.ts";
 import type { ServerKeys } from "./server-keys.ts";
@@ -38,6 +39,8 @@ export interface AppServicesDeps {
   readonly defaultActionsUrl: string;
   /** Whether a job without `runs-on` fits any runner. */
   readonly emptyRunsOnMatches: boolean;
+  /** When tokens of runners are renewed. */
+  readonly tokens: RunnerTokenSettings;
   readonly version: string;
   /** Outside address; known once the server listens. */
   readonly publicUrl: () => string;
@@ -67,9 +70,9 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const definitions = new RunDefinitions();
   const graph = new WorkflowGraph({ definitions, publicUrl });
   const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
-  const empty = { emptyRunsOnMatches: deps.emptyRunsOnMatches };
-  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings, ...empty });
-  const { hasher, box, identity, presence, dispatcher, editRunner, reports, dispatch } = protocol;
+  const rules = { emptyRunsOnMatches: deps.emptyRunsOnMatches, tokens: deps.tokens };
+  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings, ...rules });
+  const { hasher, box, identity, presence, dispatcher, editRunner, reports, runnerTokens, dispatch } = protocol;
   const credentials = new CloneCredentials(box);
   const { dataDir, clonePolicy: policy, lookup } = deps;
   const mirrors = new Mirrors({ store, git, credentials, policy, dataDir, lookup });
@@ -89,7 +92,9 @@ export function appServices(deps: AppServicesDeps): AppServices {
     runs: new Runs({ store, clock, graph, definitions, publicUrl, jobsReady, cancelJobs }),
     jobs: new Jobs({ store }),
     logs: new RunLogs({ store, clock }),
-    runnerAdmin: new RunnerAdmin({ store, clock, ids, hasher, identity, presence, editRunner, reports }),
+    runnerAdmin: new RunnerAdmin({
+      ...{ store, clock, ids, hasher, identity, presence, editRunner, reports, runnerTokens },
+    }),
     dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
     submit: (submission, options) => submitRun({ store, mirrors, clock, publicUrl, jobsReady }, submission, options),

@@ -74,21 +74,20 @@ export class EditRunner {
   async delete(runnerId: number, actor: Actor): Promise<void> {
     await this.#store.write(async (tx) => {
       const now = this.#clock.now();
-      if (!(await tx.runners.delete(runnerId, now))) throw missing(runnerId);
+      // In the middle of a job it has to hear that the job is over: refused at once, stock runners run it to its end.
+      const reportsUntil = (await tx.tasks.openOfRunner(runnerId)).length > 0 ? now + WIND_DOWN_MS : null;
+      if (!(await tx.runners.delete(runnerId, now, reportsUntil))) throw missing(runnerId);
       await audit(tx, now, actor, { action: "runner.delete", target: `runner:${runnerId}` });
     });
     await this.deleted([runnerId]);
   }
 
-  /** Runners were deleted elsewhere (with their repository or owner): what remembers them is told. */
+  /** Runners were deleted (also elsewhere, with their repository or owner): what remembers them is told. */
   async deleted(runnerIds: readonly number[]): Promise<void> {
     for (const runnerId of runnerIds) {
-      const running = [...this.#openTasks.ofRunner(runnerId)];
-      // In the middle of a job it has to hear that the job is over: refused at once, stock runners run it to its end.
-      if (running.length > 0) this.#identity.depart(runnerId, WIND_DOWN_MS);
-      else this.#identity.forget(runnerId);
+      this.#identity.forget(runnerId);
       this.#dispatcher.runnerChanged(runnerId);
-      for (const { task } of running) {
+      for (const { task } of [...this.#openTasks.ofRunner(runnerId)]) {
         this.#log.warn({ task: task.id, runner: runnerId }, "a task ends because its runner was deleted");
         const message = "the runner was deleted while it ran the job";
         await this.#changes.change(task.id, { type: "runner-deleted" }, message);

@@ -20,6 +20,7 @@ import { RegisterRunner } from "./register-runner.ts";
 import { RegistrationTokens } from "./registration-tokens.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
 import { RunnerIdentity } from "./runner-identity.ts";
+import { type RunnerTokenSettings, RunnerTokens } from "./runner-tokens.ts";
 import { RuntimeTokens } from "./runtime-tokens.ts";
 import { SecretBox } from "./secret-box.ts";
 import type { ServerKeys } from "./server-keys.ts";
@@ -44,7 +45,11 @@ export interface ProtocolServicesDeps {
   readonly settings: PayloadSettings;
   /** Whether a job without `runs-on` fits any runner. @default true */
   readonly emptyRunsOnMatches?: boolean;
+  /** When tokens of runners are renewed. @default on request alone, with an overlap of 24 h */
+  readonly tokens?: RunnerTokenSettings;
 }
+
+const TOKENS: RunnerTokenSettings = { lifetimeMs: null, overlapMs: 24 * 60 * 60_000 };
 
 /** Everything that runners talk to, wired. `start` before the first call; disposing it writes what is pending. */
 export type ProtocolServices = ReturnType<typeof wire> & {
@@ -114,8 +119,11 @@ function wire(deps: ProtocolServicesDeps) {
     taskChanged: (task) => streams.taskChanged(task),
   });
   const cancelJobs: CancelJobs = new CancelJobs({ store, clock, graph, changes, openTasks, dispatcher });
+  const tokens = deps.tokens ?? TOKENS;
+  const runnerTokens = new RunnerTokens({ store, clock, ids, log, hasher, box, identity, dispatcher, tokens });
   const assignments = taskAssignments({
     ...{ store, clock, ids, log, hasher, payloads, openTasks, changes, versions, dispatcher, identity, presence },
+    runnerTokens,
   });
   const { taskStreams: streams } = assignments;
   return {
@@ -129,6 +137,7 @@ function wire(deps: ProtocolServicesDeps) {
     dispatcher,
     dispatch,
     cancelJobs,
+    runnerTokens,
     ...runnerRecords({ store, clock, ids, log, hasher, box, identity, dispatcher, openTasks, changes }),
     ...assignments,
     updateTask: new UpdateTask({
@@ -169,6 +178,7 @@ function taskAssignments(
     readonly dispatcher: Dispatcher;
     readonly identity: RunnerIdentity;
     readonly presence: Presence;
+    readonly runnerTokens: RunnerTokens;
   },
 ) {
   const offerAgain = new OfferAgain(deps);

@@ -11,6 +11,7 @@ import type { Presence } from "./presence.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import { type RunnerState, runnerState } from "./runner-state.ts";
+import { type RunnerTokens, type TokenOffer, takesTokens } from "./runner-tokens.ts";
 import type { LastReport, TakeReport } from "./take-report.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
@@ -34,6 +35,7 @@ export interface RunnerAdminDeps {
   readonly presence: Presence;
   readonly editRunner: EditRunner;
   readonly reports: TakeReport;
+  readonly runnerTokens: RunnerTokens;
 }
 
 /** Lists and administers runners. */
@@ -115,6 +117,21 @@ export class RunnerAdmin {
   async delete(scope: Scope, id: number, actor: Actor): Promise<void> {
     await this.#find(scope, id);
     await this.#deps.editRunner.delete(id, actor);
+  }
+
+  /**
+   * Gives a runner a new token.
+   * @returns the token, and whether the runner is told of it by the server; else somebody has to bring it there
+   */
+  async rotateToken(
+    scope: Scope,
+    id: number,
+    options: { readonly overlapMs?: number },
+    actor: Actor,
+  ): Promise<TokenOffer & { readonly told: boolean }> {
+    const runner = await this.#find(scope, id);
+    const offer = await this.#deps.runnerTokens.rotate(id, actor, options);
+    return { ...offer, told: takesTokens(runner) };
   }
 
   async #find(scope: Scope, id: number): Promise<Runner> {

@@ -2,15 +2,17 @@ import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
-import type { Runner, TokenVerifier } from "../domain/runner.ts";
+import type { Runner, RunnerVerifiers, TokenVerifier } from "../domain/runner.ts";
 import type { Store } from "../storage/store.ts";
+import { audit } from "./audit.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
-interface Known {
+interface Known extends RunnerVerifiers {
   readonly runner: Runner;
-  readonly verifier: TokenVerifier;
+  /** Until when (epoch ms) it may be used without a look: the old token ends, or the time for last reports. */
+  readonly until: number;
   /** Salted digest of the token that verified; spares the HMAC, which costs some 50 times as much in Node. */
   digest?: Buffer;
 }
@@ -20,6 +22,8 @@ const UNKNOWN_UUIDS = 10_000;
 const UNKNOWN_FOR_MS = 5_000;
 const LONGEST_CREDENTIAL = 256;
 const ATTEMPTS = { burst: 10, perSecond: 0.5 };
+/** How often a runner whose token does not fit what is remembered is read anew. */
+const LOOKS = { burst: 5, perSecond: 1 };
 
 /**
  * Tells which runner calls. Verified runners are kept in memory, so that a call costs one digest and no SQL; whoever
@@ -38,10 +42,9 @@ export class RunnerIdentity {
   /** Pairs of address and uuid that verified before; they are not limited. */
   readonly #verified = new BoundedMap<string, true>(CACHED_RUNNERS);
   readonly #attempts: RateLimiter;
+  readonly #looks: RateLimiter;
   readonly #salt = randomBytes(16).toString("hex");
   readonly #loading = new Map<string, Promise<Known | undefined>>();
-  /** Deleted runners whose last reports are still taken, by uuid. */
-  readonly #departed = new Map<string, Known & { readonly until: number }>();
 
   constructor(deps: {
     readonly store: Store;
@@ -54,12 +57,13 @@ export class RunnerIdentity {
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#attempts = new RateLimiter(deps.clock, ATTEMPTS);
+    this.#looks = new RateLimiter(deps.clock, LOOKS);
   }
 
   /**
-   * The runner with this uuid and token. One that departed (an ephemeral one after its task, one that was
-   * deleted in the middle of a job) has `deletedAt` set and
-   * may only finish its reports.
+   * The runner with this uuid and token. The first call with a new token confirms it, and the old one is refused from
+   * then on. A runner that departed (an ephemeral one after its task, one that was deleted in the middle of a job) has
+   * `deletedAt` set and may only finish its reports.
    * @throws AppError unauthenticated with one message for an unknown uuid and a wrong token; exhausted after too many
    *   attempts of one address on one uuid; unavailable when the database is away
    */
@@ -68,42 +72,83 @@ export class RunnerIdentity {
       throw unregisteredRunner();
     }
     const cached = this.#known.get(uuid);
-    if (cached?.digest !== undefined && timingSafeEqual(cached.digest, this.#digest(token))) return cached.runner;
+    if (cached?.digest !== undefined && timingSafeEqual(cached.digest, this.#digest(token))) {
+      if (cached.until > this.#clock.now()) return cached.runner;
+      this.forget(cached.runner.id);
+    }
     return await this.#identifySlowly(uuid, token, address);
   }
 
   async #identifySlowly(uuid: string, token: string, address: string): Promise<Runner> {
-    const departed = this.#departedRunner(uuid);
-    if (departed !== undefined) {
-      if (this.#hasher.matches(token, departed.verifier.mac)) return departed.runner;
-      throw unregisteredRunner();
-    }
     const pair = `${address} ${uuid}`;
     if (this.#verified.get(pair) === undefined && !this.#attempts.take(pair)) {
       throw new AppError("exhausted", "too many attempts for this runner from this address; try again in a minute");
     }
-    const known = this.#known.get(uuid) ?? (await this.#loadOnce(uuid));
-    if (known === undefined) throw unregisteredRunner();
-    const { ok, renewedMac } = await this.#hasher.verify(token, known.verifier);
-    if (!ok) throw unregisteredRunner();
+    const cached = this.#known.get(uuid);
+    const known = cached ?? (await this.#loadOnce(uuid));
+    let runner = known === undefined ? undefined : await this.#check(known, token, address);
+    if (runner === undefined && cached !== undefined) runner = await this.#checkAnew(cached.runner, token, address);
+    if (runner === undefined) throw unregisteredRunner();
     this.#verified.set(pair, true);
+    return runner;
+  }
+
+  /** The runner, if the token is its own (or its new one, which thereby takes the place of the old). */
+  async #check(known: Known, token: string, address: string): Promise<Runner | undefined> {
+    const { runner, verifier, next } = known;
+    if (next !== null && (await this.#hasher.verify(token, next)).ok) return await this.#confirm(known, token, address);
+    const now = this.#clock.now();
+    if (known.until <= now || (known.digest === undefined && isUnused(runner, now))) return undefined;
+    const { ok, renewedMac } = await this.#hasher.verify(token, verifier);
+    if (!ok) return undefined;
     known.digest = this.#digest(token);
     if (renewedMac !== undefined) await this.#renewMac(known, renewedMac);
-    return known.runner;
+    return runner;
+  }
+
+  /** What is remembered may be older than a rotation by another server. */
+  async #checkAnew({ uuid, id }: Runner, token: string, address: string): Promise<Runner | undefined> {
+    if (!this.#looks.take(uuid)) {
+      throw new AppError("exhausted", "too many attempts for this runner; try again in a moment");
+    }
+    this.forget(id);
+    const fresh = await this.#loadOnce(uuid);
+    return fresh === undefined ? undefined : await this.#check(fresh, token, address);
+  }
+
+  /** @throws AppError unavailable when the database is away; the old token goes on working then */
+  async #confirm(known: Known, token: string, address: string): Promise<Runner | undefined> {
+    const { id, uuid } = known.runner;
+    const mac = known.next?.mac ?? "";
+    const now = this.#clock.now();
+    await this.#store.write(async (tx) => {
+      if (!(await tx.runners.confirmToken(id, mac, now))) return;
+      const entry = { action: "runner.token_confirm", target: `runner:${id}` };
+      await audit(tx, now, { accountId: null, address }, entry);
+    });
+    this.forget(id);
+    const fresh = await this.#loadOnce(uuid);
+    if (fresh === undefined || fresh.next !== null || !(await this.#hasher.verify(token, fresh.verifier)).ok) {
+      return undefined;
+    }
+    fresh.digest = this.#digest(token);
+    return fresh.runner;
   }
 
   /** A runner that was just registered or changed. */
   learn(runner: Runner, verifier: TokenVerifier): void {
     this.#unknown.delete(runner.uuid);
     this.#loading.delete(runner.uuid);
-    this.#keep({ runner, verifier });
+    this.#keep(knownAs(runner, { verifier, next: null }));
   }
 
   /** Takes over the new state of a runner whose token stays as it is. */
   refresh(runner: Runner): void {
     const known = this.#known.get(runner.uuid);
     this.#loading.delete(runner.uuid);
-    if (known !== undefined) this.#keep({ ...known, runner });
+    if (known === undefined) return;
+    const { digest } = known;
+    this.#keep({ ...knownAs(runner, known), ...(digest === undefined ? {} : { digest }) });
   }
 
   /** Drops what is remembered of a runner, so that the next call reads it anew. */
@@ -116,29 +161,8 @@ export class RunnerIdentity {
     this.#loading.delete(uuid);
   }
 
-  /**
-   * The runner's row was deleted, because it has done its one task or in the middle of one; its last reports are taken
-   * for `graceMs` more.
-   * Does nothing for a runner that was never seen: it has nothing to report.
-   */
-  depart(runnerId: number, graceMs: number): void {
-    const uuid = this.#uuids.get(runnerId);
-    const known = uuid === undefined ? undefined : this.#known.get(uuid);
-    this.forget(runnerId);
-    if (uuid === undefined || known === undefined) return;
-    const now = this.#clock.now();
-    for (const [other, { until }] of this.#departed) if (until <= now) this.#departed.delete(other);
-    const runner = { ...known.runner, deletedAt: now };
-    this.#departed.set(uuid, { runner, verifier: known.verifier, until: now + graceMs });
-  }
-
   #digest(token: string): Buffer {
     return hash("sha256", this.#salt + token, "buffer");
-  }
-
-  #departedRunner(uuid: string): Known | undefined {
-    const departed = this.#departed.get(uuid);
-    return departed !== undefined && departed.until > this.#clock.now() ? departed : undefined;
   }
 
   async #loadOnce(uuid: string): Promise<Known | undefined> {
@@ -161,7 +185,11 @@ export class RunnerIdentity {
 
   async #load(uuid: string): Promise<Known | undefined> {
     try {
-      return await this.#store.read.runners.findByUuid(uuid);
+      const found = await this.#store.read.runners.findByUuid(uuid);
+      if (found === undefined) return undefined;
+      const { reportsUntil } = found.runner;
+      if (reportsUntil !== null && reportsUntil <= this.#clock.now()) return undefined;
+      return knownAs(found.runner, found);
     } catch (error) {
       throw new AppError("unavailable", "the runner cannot be looked up now because the database is away", error);
     }
@@ -181,6 +209,16 @@ export class RunnerIdentity {
     this.#known.set(known.runner.uuid, known);
     this.#uuids.set(known.runner.id, known.runner.uuid);
   }
+}
+
+function knownAs(runner: Runner, { verifier, next }: RunnerVerifiers): Known {
+  const until = runner.reportsUntil ?? runner.oldTokenUntil ?? Number.POSITIVE_INFINITY;
+  return { runner, verifier, next, until };
+}
+
+/** Whether it was made to be used by a time that is over, and was not. */
+function isUnused({ unusedUntil, lastOnline }: Runner, now: number): boolean {
+  return unusedUntil !== null && lastOnline === null && unusedUntil <= now;
 }
 
 /**

@@ -109,7 +109,7 @@ export class TaskChanges {
     this.#openTasks.put(task);
     this.#taskChanged(task);
     if (change.departed !== null) {
-      this.#identity.depart(change.departed, isOwnEnd(task) ? OWN_END_GRACE_MS : SERVER_END_GRACE_MS);
+      this.#identity.forget(change.departed);
       this.#dispatcher.runnerChanged(change.departed);
     }
     this.applyGraph(change);
@@ -147,10 +147,12 @@ export class TaskChanges {
     return (await tx.repositories.dispatchRules(repositoryId)).requeue;
   }
 
-  /** An ephemeral runner goes with its one task. */
+  /** An ephemeral runner goes with its one task; it may finish its reports for a while. */
   async #departed(tx: WriteTables, task: Task, now: number): Promise<number | null> {
     const runner = await tx.runners.get(task.runnerId);
-    return runner?.ephemeral === true && (await tx.runners.delete(runner.id, now)) ? runner.id : null;
+    if (runner?.ephemeral !== true) return null;
+    const reportsUntil = now + (isOwnEnd(task) ? OWN_END_GRACE_MS : SERVER_END_GRACE_MS);
+    return (await tx.runners.delete(runner.id, now, reportsUntil)) ? runner.id : null;
   }
 
   /** The job waits for another runner under the same attempt; it keeps its place in the line. */

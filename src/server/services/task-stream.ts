@@ -13,6 +13,7 @@ import type { OfferAgain } from "./offer-again.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import type { Presence } from "./presence.ts";
 import { unregisteredRunner } from "./runner-identity.ts";
+import type { RunnerTokens, TokenOffer } from "./runner-tokens.ts";
 import type { TakeReport } from "./take-report.ts";
 import { isOwnEnd } from "./task-changes.ts";
 import type { TaskPayload } from "./task-payload.ts";
@@ -23,6 +24,7 @@ export type StreamEvent =
   | { readonly kind: "offer"; readonly payload: TaskPayload; readonly tasksVersion: number }
   | { readonly kind: "cancel"; readonly taskId: number; readonly ended: boolean }
   | { readonly kind: "drain"; readonly active: boolean }
+  | ({ readonly kind: "token" } & TokenOffer)
   | { readonly kind: "goaway"; readonly reason: GoAwayReason }
   | { readonly kind: "keep-alive" };
 
@@ -47,6 +49,7 @@ export interface TaskStreamDeps {
   readonly offerAgain: OfferAgain;
   readonly held: HeldTasks;
   readonly reports: TakeReport;
+  readonly runnerTokens: RunnerTokens;
   readonly presence: Presence;
   readonly versions: TasksVersions;
 }
@@ -78,6 +81,7 @@ export class TaskStream {
   #loop: Promise<void> | undefined;
   #over = false;
   #drained = false;
+  #toldToken: string | undefined;
   #replaced = false;
   #failure: unknown;
 
@@ -260,13 +264,18 @@ export class TaskStream {
     }
   }
 
-  /** The runner as it is now; it is told when it was stopped or may go on. */
+  /** The runner as it is now; it is told when it was stopped or may go on, and its new token. */
   async #runner(): Promise<Runner> {
     const runner = await this.#deps.store.read.runners.get(this.#runnerId);
     if (runner === undefined) throw unregisteredRunner();
     if (runner.disabled !== this.#drained) {
       this.#drained = runner.disabled;
       this.#push({ kind: "drain", active: runner.disabled });
+    }
+    const offer = await this.#deps.runnerTokens.offerTo(runner);
+    if (offer !== undefined && offer.token !== this.#toldToken) {
+      this.#toldToken = offer.token;
+      this.#push({ kind: "token", ...offer });
     }
     return runner;
   }

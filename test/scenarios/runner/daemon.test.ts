@@ -113,7 +113,7 @@ describe("runDaemon", () => {
     expect(stepRows(task, 1)).toContain("got 1.2");
     expect(texts(task).join("\n")).not.toContain("task-token-5c1f");
     expect(gitea.callsOf("declare").map((call) => call.request as DeclareRequest)).toMatchObject([
-      { labels: ["ubuntu-latest"], capabilities: ["cancelling"], version: "9.9.9" },
+      { labels: ["ubuntu-latest"], capabilities: ["cancelling", "token-rotation"], version: "9.9.9" },
     ]);
     expect(gitea.callsOf("register")).toEqual([]);
   });

@@ -58,7 +58,10 @@ test("no flag takes a secret in the command line but register's --token, which G
   const commands = (await loadAllCommands(testContext().context)).flatMap(withChildren);
   const secrets = commands.flatMap((command) =>
     command.options
-      .filter(({ long }) => /token|secret|password|key/.test(long ?? "") && !/-file$|-name$/.test(long ?? ""))
+      .filter(
+        ({ long }) =>
+          /token|secret|password|key/.test(long ?? "") && !/-(file|name|lifetime|overlap)$/.test(long ?? ""),
+      )
       .map(({ long }) => `${command.name()} ${long}`),
   );
   expect(secrets).toEqual(["register --token", "exec --secret"]);

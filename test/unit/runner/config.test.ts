@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { parseDuration } from "../../../src/lib/duration.ts";
 import { compileConfig, parseEnvText } from "../../../src/runner/config.ts";
-import { parseDuration } from "../../../src/runner/duration.ts";
 import { SETTINGS } from "../../../src/runner/settings.ts";
 
 const file = (text: string) => ({ file: { text, name: "config.yaml" } });
