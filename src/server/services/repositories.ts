@@ -1,4 +1,5 @@
 import type { GitCredential } from "../../drivers/git/git-credential.ts";
+import { isRefName } from "../../drivers/git/ref-name.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Account, Repository } from "../domain/account.ts";
@@ -67,6 +68,7 @@ export class Repositories {
   async create(owner: Account, wanted: NewRepository, admin: boolean, actor: Actor): Promise<Repository> {
     const { store, clock, mirrors, credentials } = this.#deps;
     checkName("repository", wanted.name);
+    checkBranch(wanted.defaultBranch);
     await mirrors.checkOrigin(wanted.cloneUrl, admin);
     if (wanted.credential !== undefined) checkCredential(wanted.cloneUrl, wanted.credential);
     const place = { ownerId: owner.id, name: wanted.name };
@@ -104,6 +106,7 @@ export class Repositories {
   ): Promise<Repository> {
     const { store, clock, mirrors, credentials } = this.#deps;
     const { cloneUrl, defaultBranch, credential } = patch;
+    checkBranch(defaultBranch);
     if (cloneUrl !== undefined) await mirrors.checkOrigin(cloneUrl, admin);
     if (credential) checkCredential(cloneUrl ?? repository.cloneUrl, credential);
     // A credential belongs to the host it was given for: it does not follow the repository to another address.
@@ -169,4 +172,10 @@ function checkCredential(cloneUrl: string, credential: GitCredential): void {
       "the ssh credential has no known_hosts; give the host's public keys (ssh-keyscan prints them)",
     );
   }
+}
+
+/** @throws AppError invalid */
+function checkBranch(name: string | undefined): void {
+  if (name === undefined || isRefName(name)) return;
+  throw new AppError("invalid", `"${name.slice(0, 80)}" is not the name of a branch; give one such as main`);
 }

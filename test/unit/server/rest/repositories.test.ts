@@ -50,6 +50,11 @@ describe("making a repository", () => {
     expect((await writer.get("/repos/OLGA/Remote")).json.id).toBe(made.json.id);
     expect((await writer.post("/user/repos", body)).status).toBe(409);
     expect((await writer.patch("/repos/olga/remote", { default_branch: "main" })).json.default_branch).toBe("main");
+    const noBranch = await writer.patch("/repos/olga/remote", { default_branch: "--upload-pack=x" });
+    expect([noBranch.status, noBranch.json.message]).toEqual([
+      422,
+      expect.stringContaining("not the name of a branch"),
+    ]);
     expect((await writer.delete("/repos/olga/remote")).status).toBe(204);
     expect((await writer.get("/repos/olga/remote")).status).toBe(404);
   });
