@@ -49,6 +49,8 @@ export interface RunnerConfig {
   readonly labels: readonly string[];
   /** Empty: beside the registration. */
   readonly hostWorkdirParent: string;
+  /** Empty: the runner's own user. */
+  readonly hostRunAs: string;
   readonly containers: ContainerConfig;
   /** Address of /healthz and /readyz, or undefined. */
   readonly metricsAddress: string | undefined;
@@ -128,6 +130,7 @@ function compile(values: ReadonlyMap<string, Value>): RunnerConfig {
     hookCompleted: get("runner.hooks.job_completed"),
     labels: get("runner.labels"),
     hostWorkdirParent: get("host.workdir_parent"),
+    hostRunAs: get("host.run_as"),
     containers: compileContainers(get),
     metricsAddress: get<boolean>("metrics.enabled") ? get("metrics.addr") : undefined,
     readinessGraceMs: get("metrics.readiness_grace"),

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerExecutor } from "../executors/container/container-executor.ts";
 import { localContainers } from "../executors/container/local-containers.ts";
+import { findUser } from "../executors/host/find-user.ts";
 import { HostExecutor } from "../executors/host/host-executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type AppError, errorText } from "../lib/errors.ts";
@@ -36,6 +37,7 @@ export function machineExecutors(options: MachineExecutorOptions): (identity: Ru
       ...shared,
       workRoot: join(base, "jobs"),
       toolCache: join(base, "tool-cache"),
+      ...(config.hostRunAs === "" ? {} : { runAs: await findUser(config.hostRunAs) }),
     });
     if (process.platform !== "linux") return { host };
     const containers = (name: "docker" | "podman") =>

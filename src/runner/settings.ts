@@ -168,5 +168,11 @@ export const SETTINGS: readonly Setting[] = [
     "true",
     "Run actions/checkout without a download; false fetches it like any action. Ours.",
   ),
+  setting(
+    "host.run_as",
+    "string",
+    "",
+    "User, or uid:gid, that runs the steps of host jobs; the runner then has to be root. Empty: the runner's own user, whose files and token such jobs can read. Ours.",
+  ),
   setting("runner.cancel_timeout", "duration", "5m", "How long always() steps may go on after a cancel. Ours."),
 ];
