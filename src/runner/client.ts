@@ -100,3 +100,9 @@ export function classifyCallError(error: unknown): CallFailure {
 export function isDeadline(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.DeadlineExceeded;
 }
+
+/** Whether a proxy before the server does not take a message of that length. */
+export function isTooLarge(error: unknown): boolean {
+  // Connect gives the status of an answer that is not Connect's own by this sentence only.
+  return error instanceof ConnectError && error.rawMessage === "HTTP 413";
+}

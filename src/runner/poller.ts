@@ -33,7 +33,7 @@ export interface PollerOptions {
 /** Why the polling ended. */
 export type PollEnd = "stopped" | "enough" | "no-task" | "unregistered";
 
-/** Deadline of a call to a server that parks it; ours answers after 50 s at the latest. */
+/** Deadline of a call to a server that parks it; ours answers after 45 s at the latest. */
 const PARKED_TIMEOUT_MS = 50_000;
 /** How long a server that answers at once may take when the runner stops. */
 const ANSWER_GRACE_MS = 1_000;

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { mariadbMissing, sharedMariadb } from "../support/mariadb.ts";
+import { seededRandom } from "../support/seeded-random.ts";
 import { ServerProcess } from "../support/server-process.ts";
 import { makeLocalRepository } from "./local-repository.ts";
 import { RunnerProcess } from "./runner-process.ts";
@@ -80,13 +81,6 @@ describe("a server that is killed while a job runs", { concurrent: true, timeout
 
 /** Ascending times within the job, in ms; the same for the same seed. */
 function killMoments(seed: number): number[] {
-  let state = seed;
-  const random = (): number => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = seededRandom(seed);
   return Array.from({ length: KILLS }, () => random() * JOB_MS).sort((a, b) => a - b);
 }

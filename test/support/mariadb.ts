@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
+import { onPath } from "./on-path.ts";
 
 /** A private MariaDB server. */
 export interface Mariadb {
@@ -80,19 +80,4 @@ async function start(): Promise<Mariadb> {
       return `mysql://app:${encodeURIComponent(server.password)}@127.0.0.1:${port}/${name}`;
     },
   };
-}
-
-function onPath(program: string): boolean {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

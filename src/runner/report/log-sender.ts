@@ -3,13 +3,15 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { backOffMs } from "../../lib/back-off.ts";
 import { WakeUp } from "../../lib/wake-up.ts";
 import { LogRowSchema } from "../../protocol/messages.ts";
-import { classifyCallError } from "../client.ts";
+import { classifyCallError, isTooLarge } from "../client.ts";
 import { Outage } from "./outage.ts";
 import type { ReportParts } from "./report-parts.ts";
 import type { RowSpool, SpooledRow } from "./row-spool.ts";
 
-/** Most of one call; the server's limit of a message is far above. */
-const CALL_LIMITS = { rows: 5_000, bytes: 1024 * 1024 };
+/** Most of one call; our server's limit is far above, but a proxy's is not: 1 MiB is the default of nginx. */
+const CALL_LIMITS = { rows: 5_000, bytes: 1000 * 1024 };
+/** Not halved any further where even less is too much: a row alone may take that. */
+const LEAST_BYTES = 64 * 1024;
 const LOST_ROW = "##[warning]This row was lost by the server.";
 
 /** How a final flush ended. `unregistered`: the server removed the runner, nothing more can be sent. */
@@ -27,6 +29,8 @@ export class LogSender {
   readonly #outage: Outage;
   /** What the server has; behind the spool's base only when the server lost rows. */
   #acked = 0;
+  /** Most bytes of a call; halved when a proxy says that it was too much. */
+  #bytes = CALL_LIMITS.bytes;
 
   constructor(parts: ReportParts, spool: RowSpool) {
     this.#parts = parts;
@@ -100,6 +104,7 @@ export class LogSender {
       return "done";
     } catch (error) {
       this.#outage.failed(error);
+      if (isTooLarge(error)) this.#bytes = Math.max(this.#bytes / 2, LEAST_BYTES);
       return classifyCallError(error) === "unregistered" ? "unregistered" : "failed";
     }
   }
@@ -119,7 +124,7 @@ export class LogSender {
   async #rowsFrom(index: number): Promise<readonly SpooledRow[]> {
     const lost = Math.min(this.#spool.base - index, CALL_LIMITS.rows);
     if (lost > 0) return Array.from({ length: lost }, () => ({ at: this.#parts.clock.now(), text: LOST_ROW }));
-    return this.#spool.read(CALL_LIMITS);
+    return this.#spool.read({ rows: CALL_LIMITS.rows, bytes: this.#bytes });
   }
 }
 

@@ -81,13 +81,16 @@ export class RowSpool implements AsyncDisposable {
     if (this.#stagingBytes >= WRITE_CHUNK_BYTES) return this.#io.run(() => this.#flush());
   }
 
-  /** The oldest rows that are not acknowledged, at most so many; at least one when there is one. */
+  /**
+   * The oldest rows that are not acknowledged, at most so many; at least one when there is one.
+   * @param limits `bytes`: of the message, rows as UTF-8
+   */
   async read(limits: { rows: number; bytes: number }): Promise<readonly SpooledRow[]> {
     if (this.#head.length === 0 && this.#spilling) await this.#io.run(() => this.#refill());
     const rows: SpooledRow[] = [];
     let bytes = 0;
     for (const row of this.#head) {
-      bytes += row.text.length + ROW_OVERHEAD_BYTES;
+      bytes += Buffer.byteLength(row.text) + ROW_OVERHEAD_BYTES;
       if (rows.length > 0 && (rows.length >= limits.rows || bytes > limits.bytes)) break;
       rows.push(row);
     }

@@ -10,8 +10,8 @@ import type { TasksVersions } from "./tasks-versions.ts";
 
 /** The answer is sent so much before the caller's deadline. */
 const MARGIN_MS = 500;
-/** Longest wait; proxies and stock runners (60 s) give up later. */
-const LONGEST_PARK_MS = 50_000;
+/** Longest wait. Proxies give up later: nginx after 60 s, HAProxy with Debian's settings after 50 s; stock runners wait up to 60 s. */
+const LONGEST_PARK_MS = 45_000;
 /** Wait for a caller that names no deadline: stock runners give up after 5 s. */
 const PARK_WITHOUT_DEADLINE_MS = 4_000;
 

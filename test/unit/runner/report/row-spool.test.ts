@@ -58,6 +58,12 @@ describe("RowSpool", () => {
     expect(seen).toEqual(Array.from({ length: 5_000 }, (_, index) => `${index}`));
   });
 
+  it("a message is no longer than it may be, also of characters that take three bytes", async () => {
+    await using spool = spoolOf(1_000_000);
+    for (let row = 0; row < 10; row += 1) await spool.push({ at: row, text: "漢".repeat(100) });
+    expect(await spool.read({ rows: 10, bytes: 1_100 })).toHaveLength(3);
+  });
+
   it("rows that are not acknowledged are read again", async () => {
     await using spool = spoolOf(1_000_000);
     for (const text of ["a", "b", "c"]) await spool.push({ at: 1, text });
