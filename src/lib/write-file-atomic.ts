@@ -1,5 +1,6 @@
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncDirectory } from "./sync-directory.ts";
 
 /**
  * Replaces a file so that a reader, or a crash at any moment, sees the old text or the new one, never a part.
@@ -22,15 +23,4 @@ export async function writeFileAtomic(path: string, text: string, options: { mod
     throw error;
   }
   await syncDirectory(dirname(path));
-}
-
-/** Makes the new name durable; not every platform can open a directory. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const directory = await open(path, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

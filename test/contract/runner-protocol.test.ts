@@ -86,7 +86,7 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("runner proto
 
     expect(await server.store.read.jobs.get(job.id)).toMatchObject({ status: "success", outputs: { a: "1" } });
     expect(await server.store.read.runs.get(job.runId)).toMatchObject({ status: "success" });
-    expect(await server.store.logs.finished(Number(task.id))).toBe(true);
+    expect((await server.store.logs.state(Number(task.id))).finished).toBe(true);
     expect((await client.fetchTask({ tasksVersion }, soon)).task).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { packRows } from "../../src/server/domain/log-rows-builder.ts";
 import type { Store } from "../../src/server/storage/store.ts";
 import type { StoreKind, StorePlace } from "../support/stores.ts";
 import { ALL, newRun, newRunner, newTask, seed } from "./store-fixture.ts";
@@ -165,7 +166,7 @@ export function storeConcurrencyContract(kind: StoreKind): void {
 
   test("rows are there when the place is opened again, and a closed store refuses", async () => {
     const { task } = await seed(store);
-    await store.logs.append(task.id, 0, [{ time: 1.5, content: "x" }]);
+    await store.logs.append(task.id, 0, packRows([{ time: 1.5, content: "x" }]));
     await store[Symbol.asyncDispose]();
     await expect(store.write(async () => 1)).rejects.toMatchObject({ code: "unavailable" });
     await using again = await place.open();

@@ -1,4 +1,5 @@
 import { systemClock } from "../../src/lib/clock.ts";
+import { packRows } from "../../src/server/domain/log-rows-builder.ts";
 import { openStore } from "../../src/server/storage/open-store.ts";
 
 /** Writes rows and log rows to the data directory in argv until it is killed, and says what was acknowledged. */
@@ -14,7 +15,7 @@ async function writeRows(lane: number): Promise<void> {
 async function writeLog(taskId: number): Promise<void> {
   for (let length = 0; ; ) {
     const rows = [0, 1, 2].map((i) => ({ time: length + i, content: `row ${length + i}` }));
-    length = await store.logs.append(taskId, length, rows);
+    length = await store.logs.append(taskId, length, packRows(rows));
     process.stdout.write(`log ${taskId} ${length}\n`);
   }
 }

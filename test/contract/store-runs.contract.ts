@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, expect, test } from "vitest";
+import { packRows } from "../../src/server/domain/log-rows-builder.ts";
 import type { Scope } from "../../src/server/domain/scope.ts";
 import type { Store } from "../../src/server/storage/store.ts";
 import { eventually } from "../support/eventually.ts";
@@ -59,7 +60,7 @@ export function storeRunsContract(kind: StoreKind): void {
       await tx.accounts.setRole(account.id, account.id, "owner");
       return own;
     });
-    await store.logs.append(task.id, 0, [{ time: 1, content: "x" }]);
+    await store.logs.append(task.id, 0, packRows([{ time: 1, content: "x" }]));
     const deleted = await store.write<unknown>((tx) =>
       what === "repository" ? tx.repositories.delete(repository.id) : tx.accounts.delete(account.id),
     );
@@ -75,7 +76,7 @@ export function storeRunsContract(kind: StoreKind): void {
     expect(await store.read.registrationTokens.findByMac("reg")).toBeUndefined();
     expect(await store.read.apiTokens.findByMac("api")).toBeUndefined();
     expect(await store.read.accounts.get(account.id)).toEqual(what === "repository" ? account : undefined);
-    await eventually("the log to go", async () => (await store.logs.length(task.id)) === 0);
+    await eventually("the log to go", async () => (await store.logs.state(task.id)).rows === 0);
   });
 
   test("runs keep all fields and their source, and are listed by every filter", async () => {
@@ -219,21 +220,21 @@ export function storeRunsContract(kind: StoreKind): void {
 
   test("deleting a run takes its jobs, tasks and logs along; its number is not given again", async () => {
     const { repository, run, task } = await seed(store);
-    await store.logs.append(task.id, 0, [{ time: 1, content: "x" }]);
+    await store.logs.append(task.id, 0, packRows([{ time: 1, content: "x" }]));
     expect(await store.write((tx) => tx.runs.delete(run.id))).toEqual([task.id]);
     expect(await store.write((tx) => tx.runs.delete(run.id))).toEqual([]);
     expect(await store.read.jobs.listByRun(run.id)).toEqual([]);
     expect(await store.read.tasks.get(task.id)).toBeUndefined();
     expect((await store.write((tx) => tx.runs.insert(newRun(repository), "x"))).number).toBe(2);
-    await eventually("the log to go", async () => (await store.logs.length(task.id)) === 0);
+    await eventually("the log to go", async () => (await store.logs.state(task.id)).rows === 0);
   });
 
   test("deleting a job takes its tasks and logs along", async () => {
     const { job, task, run } = await seed(store);
-    await store.logs.append(task.id, 0, [{ time: 1, content: "x" }]);
+    await store.logs.append(task.id, 0, packRows([{ time: 1, content: "x" }]));
     await store.write((tx) => tx.jobs.delete(job.id));
     expect(await store.read.jobs.listByRun(run.id)).toEqual([]);
     expect(await store.read.tasks.get(task.id)).toBeUndefined();
-    await eventually("the log to go", async () => (await store.logs.length(task.id)) === 0);
+    await eventually("the log to go", async () => (await store.logs.state(task.id)).rows === 0);
   });
 }

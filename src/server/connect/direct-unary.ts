@@ -1,33 +1,20 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
-import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { ConnectError, createContextValues } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
-import { boundedEntries } from "./bounded-entries.ts";
 import type { CallContext } from "./call-context.ts";
 import { toConnectError } from "./errors.ts";
 import { remoteAddressKey } from "./remote-address.ts";
 
-/** Messages in one message, rows and their times among them. */
-const MOST_ENTRIES = 1_000_000;
-/** A message of this length cannot hold too many. */
-const UNCOUNTED_BYTES = 2 * MOST_ENTRIES;
-
 /** A unary method, and what answers it. */
-export interface DirectMethod<I extends DescMessage, O extends DescMessage> {
-  readonly method: { readonly name: string; readonly input: I; readonly output: O };
-  readonly readMaxBytes: number;
+export interface DirectMethod<O extends DescMessage> {
+  readonly method: { readonly name: string; readonly output: O };
   /** Refuses the call before its body is read. */
   readonly gate: (context: CallContext) => Promise<void>;
-  readonly answer: (request: MessageShape<I>, context: CallContext) => Promise<MessageInitShape<O>>;
+  /** Reads the body and answers. */
+  readonly answer: (body: IncomingMessage, context: CallContext) => Promise<MessageInitShape<O>>;
 }
 
 /** Serves one method for the requests it accepts; all others go to Connect. */
@@ -41,11 +28,8 @@ export interface DirectUnary {
  * A unary method of the Connect protocol in the one form that stock runners use: uncompressed protobuf over POST.
  * It does what Connect's own handler does, at a fraction of its cost (docs/adr/0009); every other form goes there.
  */
-export function directUnary<I extends DescMessage, O extends DescMessage>(
-  direct: DirectMethod<I, O>,
-  log: Logger,
-): DirectUnary {
-  const { method, gate, answer, readMaxBytes } = direct;
+export function directUnary<O extends DescMessage>(direct: DirectMethod<O>, log: Logger): DirectUnary {
+  const { method, gate, answer } = direct;
   return {
     accepts,
     async serve(request, response, address) {
@@ -56,9 +40,7 @@ export function directUnary<I extends DescMessage, O extends DescMessage>(
       const context = contextOf(request, method.name, address, caller.signal);
       try {
         await gate(context);
-        const body = await readBody(request, readMaxBytes);
-        const message = decoded(method.input, body);
-        const reply = toBinary(method.output, create(method.output, await answer(message, context)));
+        const reply = toBinary(method.output, create(method.output, await answer(request, context)));
         send(response, 200, "application/proto", reply);
       } catch (error) {
         const { code, rawMessage } = toConnectError(error, log, method.name);
@@ -97,33 +79,6 @@ function contextOf(request: IncomingMessage, name: string, address: string, sign
     signal,
     timeoutMs: () => timeoutMs,
   };
-}
-
-/** @throws ConnectError resource_exhausted when it is longer; aborted when it does not arrive whole */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    request.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= maxBytes) chunks.push(chunk);
-      else reject(new ConnectError(`the message is larger than ${maxBytes} bytes`, Code.ResourceExhausted));
-    });
-    request.once("end", () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
-    request.once("close", () => reject(new ConnectError("the message did not arrive whole", Code.Canceled)));
-    request.once("error", reject);
-  });
-}
-
-function decoded<I extends DescMessage>(type: I, body: Buffer): MessageShape<I> {
-  try {
-    return fromBinary(type, body.length > UNCOUNTED_BYTES ? boundedEntries(type, body, MOST_ENTRIES) : body);
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    throw new AppError("invalid", `the request is not a ${type.typeName}`, error);
-  }
 }
 
 function send(response: ServerResponse, status: number, type: string, body: Uint8Array): void {

@@ -14,6 +14,7 @@ import type {
   UpdateTaskRequest,
   UpdateTaskResponseSchema,
 } from "../../protocol/messages.ts";
+import { packRows } from "../domain/log-rows-builder.ts";
 import { checkedRequestKey } from "../services/assign-task.ts";
 import type { ProtocolServices } from "../services/protocol-services.ts";
 import type { ReportedStep } from "../services/update-task.ts";
@@ -98,7 +99,7 @@ export class RunnerCalls {
     const ackIndex = await this.#services.appendLog.append(callingRunner(context).id, {
       taskId: toCount(request.taskId, "task_id"),
       index: toCount(request.index, "index"),
-      rows: request.rows.map(({ time, content }) => ({ time: toMillis(time) ?? 0, content })),
+      rows: packRows(request.rows.map(({ time, content }) => ({ time: toMillis(time) ?? 0, content }))),
       noMore: request.noMore,
     });
     return { ackIndex: BigInt(ackIndex) };

@@ -5,7 +5,7 @@ import { AppError } from "../../lib/errors.ts";
 import type { Repository } from "../domain/account.ts";
 import { isConclusion } from "../domain/run.ts";
 import type { JobView } from "../services/jobs.ts";
-import { logLine, type NumberedRow, requireTask, stepRange } from "../services/run-logs.ts";
+import { type NumberedRow, requireTask, stepRange } from "../services/run-logs.ts";
 import { watchRun } from "../services/watch-run.ts";
 import { type StreamEvent, sendEvents } from "./event-stream.ts";
 import { id, openRepository, repoPath } from "./places.ts";
@@ -105,21 +105,10 @@ async function sendText(deps: RestDeps, reply: FastifyReply, view: JobView, quer
     query.limit ?? Number.POSITIVE_INFINITY,
     Math.max(0, (steps?.limit ?? Number.POSITIVE_INFINITY) - offset),
   );
-  const rows = deps.logs.rows(task.id, { from, limit, signal: replySignal(reply) });
-  reply.header("x-log-rows", String(await deps.logs.length(task.id)));
-  return reply.type("text/plain; charset=utf-8").send(Readable.from(textChunks(rows)));
-}
-
-/** Rows as text in pieces of some size, because a piece per row costs more than the row. */
-async function* textChunks(rows: AsyncIterable<NumberedRow>): AsyncGenerator<string> {
-  let chunk = "";
-  for await (const row of rows) {
-    chunk += `${logLine(row)}\n`;
-    if (chunk.length < 64 * 1024) continue;
-    yield chunk;
-    chunk = "";
-  }
-  if (chunk !== "") yield chunk;
+  const { rows } = await deps.logs.state(task.id);
+  reply.header("x-log-rows", String(rows));
+  const text = deps.logs.text(task.id, { from, limit, signal: replySignal(reply) });
+  return reply.type("text/plain; charset=utf-8").send(Readable.from(text, { objectMode: false }));
 }
 
 /** Rows of a job from its first task on, then its end. */

@@ -1,8 +1,10 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
+import type { LogRow } from "../domain/log-rows.ts";
 import { isConclusion, type Job } from "../domain/run.ts";
 import type { TaskStep } from "../domain/task.ts";
-import type { LogRow } from "../storage/log-store.ts";
+
+import type { LogState } from "../storage/log-store.ts";
 import type { Store } from "../storage/store.ts";
 
 /** A row of a log with its place. */
@@ -43,14 +45,23 @@ export class RunLogs {
     }
   }
 
-  /** Whether the runner has said that no more rows follow. */
-  finished(taskId: number): Promise<boolean> {
-    return this.#store.logs.finished(taskId);
+  /** How the log stands now. */
+  state(taskId: number): Promise<LogState> {
+    return this.#store.logs.state(taskId);
   }
 
-  /** Number of rows that are stored now. */
-  length(taskId: number): Promise<number> {
-    return this.#store.logs.length(taskId);
+  /** The same rows as text, as Gitea writes them into files, in pieces of some size. */
+  async *text(
+    taskId: number,
+    options: { readonly from: number; readonly limit: number; readonly signal: AbortSignal },
+  ): AsyncGenerator<Uint8Array> {
+    const { from, limit, signal } = options;
+    for (let next = from; next < from + limit && !signal.aborted; ) {
+      const { rows, text } = await this.#store.logs.text(taskId, next, from + limit - next);
+      if (rows === 0) return;
+      yield text;
+      next += rows;
+    }
   }
 
   /**
@@ -80,7 +91,7 @@ export class RunLogs {
     const task = await this.#store.read.tasks.get(taskId);
     if (task === undefined) return true;
     if (!isConclusion(task.status)) return false;
-    if (await this.#store.logs.finished(taskId)) return true;
+    if ((await this.#store.logs.state(taskId)).finished) return true;
     return this.#clock.now() - (task.stoppedAt ?? 0) > LATE_ROWS_MS;
   }
 
@@ -104,14 +115,6 @@ export class RunLogs {
       [Symbol.dispose]: () => listener[Symbol.dispose](),
     };
   }
-}
-
-/** A row as Gitea writes it into log files: the time in UTC with seven digits, a space, the text. */
-export function logLine(row: LogRow): string {
-  const whole = Math.floor(row.time);
-  const fraction = Math.round((row.time - whole) * 10_000);
-  const time = new Date(whole).toISOString();
-  return `${time.slice(0, -1)}${String(Math.min(9_999, fraction)).padStart(4, "0")}Z ${row.content}`;
 }
 
 /** The rows of one step. @throws AppError not_found when the task has no such step */

@@ -101,7 +101,8 @@ async function* newRows(
 ): AsyncGenerator<RunChange, boolean> {
   if (task === undefined) return true;
   const over =
-    isConclusion(task.status) && ((await logs.finished(task.id)) || clock.now() - (task.stoppedAt ?? 0) > LATE_ROWS_MS);
+    isConclusion(task.status) &&
+    ((await logs.state(task.id)).finished || clock.now() - (task.stoppedAt ?? 0) > LATE_ROWS_MS);
   let rows: NumberedRow[] = [];
   for await (const row of logs.rows(task.id, { from: marks.get(task.id) ?? 0, signal })) {
     rows.push(row);

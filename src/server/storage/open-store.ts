@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { DataSource } from "typeorm";
+import type { BlobPlace } from "../../lib/blobs/blob-store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { type Logger, silentLogger } from "../../lib/logger.ts";
 import { lockDataDir } from "./data-dir-lock.ts";
@@ -28,9 +30,21 @@ export interface StoreOptions {
   readonly databaseUrl?: string;
   /** Connections to MySQL. @default 10 */
   readonly poolSize?: number;
+  /**
+   * Where finished logs go; replicas on one database need one place for all. @default `blobs` in the data directory;
+   * with MySQL none: logs stay in the database
+   */
+  readonly blobs?: BlobPlace;
+  /** Bytes a task's log may have. @default 2 GiB */
+  readonly largestLog?: number;
   readonly clock: Clock;
   readonly logger?: Logger;
 }
+
+const LARGEST_LOG = 2 * 1024 ** 3;
+
+/** Threads that read logs: a search uses them all, and one is never enough to read while another searches. */
+const LOG_READERS = Math.min(4, Math.max(2, availableParallelism()));
 
 /** Fewest connections: one holds the migration lock while another migrates. */
 const SMALLEST_POOL = 2;
@@ -58,27 +72,25 @@ interface Parts {
   readonly logs: LogStore;
 }
 
-async function openEmbedded({ dataDir, clock, logger }: StoreOptions, resources: AsyncDisposableStack): Promise<Parts> {
+async function openEmbedded(options: StoreOptions, resources: AsyncDisposableStack): Promise<Parts> {
+  const { dataDir, clock, logger = silentLogger, blobs = { kind: "folder", path: join(dataDir, "blobs") } } = options;
   resources.use(lockDataDir(dataDir));
   const dataSource = own(resources, await openSqlite(dataDir, "writer"));
   await migrate(dataSource);
   const readSource = own(resources, await openSqlite(dataDir, "reader"));
-  const logs = resources.use(new EmbeddedLogStore(dataDir));
+  const logs = resources.use(new EmbeddedLogStore({ dataDir, blobs, ...logOptions(options) }));
   const scope = new TransactionScope();
   const writer = resources.use(new SqliteWriter(dataSource, scope, clock, () => orphans.sweep()));
   const lists = resources.use(new SqliteListReader(join(dataDir, SQLITE_FILE)));
   const guard = () => scope.refuse("store.read");
   const session = new Session(readSource.manager, "sqlite", clock, { guard, lists });
-  const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger ?? silentLogger));
+  const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger));
   orphans.sweep();
   return { session, writer, logs };
 }
 
-async function openServer(
-  { clock, logger, poolSize = 10 }: StoreOptions,
-  databaseUrl: string,
-  resources: AsyncDisposableStack,
-): Promise<Parts> {
+async function openServer(options: StoreOptions, databaseUrl: string, resources: AsyncDisposableStack): Promise<Parts> {
+  const { clock, logger = silentLogger, poolSize = 10, blobs = null } = options;
   const address = parseDatabaseUrl(databaseUrl);
   const pool = await openMysql(address, Math.max(poolSize, SMALLEST_POOL));
   const dataSource = own(resources, pool);
@@ -88,10 +100,14 @@ async function openServer(
   const lists = new MysqlListReader(own(resources, await openMysql(address, LIST_POOL)));
   const guard = () => scope.refuse("store.read");
   const session = new Session(dataSource.manager, "mysql", clock, { guard, lists });
-  const logs = new MysqlLogStore(session, writer);
-  const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger ?? silentLogger));
+  const logs = resources.use(new MysqlLogStore({ reader: session, writer, blobs, ...logOptions(options) }));
+  const orphans = resources.use(new OrphanedLogs(orphanNotes(session, writer), logs, logger));
   orphans.sweep();
   return { session, writer, logs };
+}
+
+function logOptions({ clock, logger = silentLogger, largestLog = LARGEST_LOG }: StoreOptions) {
+  return { clock, logger, largestLog, readers: LOG_READERS };
 }
 
 function own(resources: AsyncDisposableStack, dataSource: DataSource): DataSource {

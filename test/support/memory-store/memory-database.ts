@@ -1,9 +1,9 @@
 import type { Account, ApiToken, Repository, Role } from "../../../src/server/domain/account.ts";
 import type { DispatchRules } from "../../../src/server/domain/dispatch-rules.ts";
+import type { LogRow } from "../../../src/server/domain/log-rows.ts";
 import type { Job, Run } from "../../../src/server/domain/run.ts";
 import type { Runner, RunnerVerifiers } from "../../../src/server/domain/runner.ts";
 import type { Task } from "../../../src/server/domain/task.ts";
-import type { LogRow } from "../../../src/server/storage/log-store.ts";
 import type { AuditRow, RegistrationToken, Setting } from "../../../src/server/storage/store.ts";
 import { RowLocks } from "./row-locks.ts";
 
@@ -43,7 +43,7 @@ export interface RowChange {
 /** What outlives every process: committed rows, logs, locks. Several stores may be open on it, as on one database server. */
 export class MemoryDatabase {
   readonly locks = new RowLocks();
-  readonly logs = new Map<number, { rows: LogRow[]; finished: boolean }>();
+  readonly logs = new Map<number, { rows: LogRow[]; finished: boolean; expired: boolean }>();
   /** Told of every commit, before anybody else can see it. */
   onCommit: ((changes: readonly RowChange[]) => void) | undefined;
   readonly #tables = new Map<TableName, Map<Key, unknown>>();

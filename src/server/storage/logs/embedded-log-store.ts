@@ -1,65 +1,116 @@
 import { join } from "node:path";
-import type { LogRow, LogStore } from "../log-store.ts";
+import type { BlobPlace, BlobStore } from "../../../lib/blobs/blob-store.ts";
+import { openBlobStore } from "../../../lib/blobs/open-blob-store.ts";
+import type { Clock } from "../../../lib/clock.ts";
+import type { Logger } from "../../../lib/logger.ts";
+import { type LogRow, type LogRows, unpackRows } from "../../domain/log-rows.ts";
+import type { LogQuery, LogState, LogStore, SearchStep } from "../log-store.ts";
 import { ChangeListeners } from "./change-listeners.ts";
+import { logBlobKey } from "./log-blob.ts";
 import { prepareLogFile } from "./log-file.ts";
+import type { SourceRange } from "./log-messages.ts";
+import { LogMover } from "./log-mover.ts";
+import { LogReaders } from "./log-readers.ts";
 import { LogThread } from "./log-thread.ts";
-import { toSegments } from "./segment-codec.ts";
+import { searchLog } from "./search-log.ts";
+import { isInBlob } from "./stored-log.ts";
 
-/** Most rows in one request to the reader, so that a long read does not keep short ones waiting. */
-const READ_ROWS = 4096;
+/** What an embedded log store is made of. */
+export interface EmbeddedLogOptions {
+  readonly dataDir: string;
+  /** Where finished logs go. */
+  readonly blobs: BlobPlace;
+  /** Bytes a log may have. */
+  readonly largestLog: number;
+  /** Threads that read. */
+  readonly readers: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
 
 /**
- * Logs in a SQLite file of their own, `<dataDir>/logs.db`, written by one thread and read by another, so that neither
- * compression nor fsync stalls the event loop. Rows that wait while the writer is busy share the next commit.
+ * Logs that grow are in a SQLite file of their own, `<dataDir>/logs.db`, written by one thread and read by others, so
+ * that neither compression nor fsync nor a search stalls the event loop. Rows that wait while the writer is busy share
+ * the next commit. Finished logs move to the blob store.
  */
 export class EmbeddedLogStore implements LogStore, AsyncDisposable {
+  readonly #clock: Clock;
   readonly #writer: LogThread;
-  readonly #reader: LogThread;
+  readonly #readers: LogReaders;
+  readonly #blobs: BlobStore;
+  readonly #mover: LogMover;
   readonly #listeners = new ChangeListeners();
 
   /** Opens or creates the file. @throws AppError unavailable when it cannot be opened */
-  constructor(dataDir: string) {
+  constructor({ dataDir, blobs, largestLog, readers, clock, logger }: EmbeddedLogOptions) {
     const path = join(dataDir, "logs.db");
-    const unfinished = prepareLogFile(path);
-    this.#writer = new LogThread({ path, role: "writer" });
-    this.#reader = new LogThread({ path, role: "reader" });
-    if (unfinished) this.#writer.start();
+    const undone = prepareLogFile(path);
+    const options = { path, blobs, largestLog };
+    this.#clock = clock;
+    this.#writer = new LogThread({ ...options, role: "writer" });
+    this.#readers = new LogReaders(readers, options);
+    this.#blobs = openBlobStore(blobs);
+    // It deletes what a move has left.
+    if (undone) this.#writer.start();
+    const logs = this.#movable();
+    this.#mover = new LogMover({ logs, blobs: this.#blobs, clock, logger, wait: !undone, shared: false });
   }
 
-  length(taskId: number): Promise<number> {
-    return this.#reader.call("length", { taskId });
+  state(taskId: number): Promise<LogState> {
+    return this.#readers.call("state", { taskId });
   }
 
-  async append(taskId: number, index: number, rows: readonly LogRow[]): Promise<number> {
-    if (rows.length === 0) return this.length(taskId);
-    const segments = toSegments(index, rows);
-    const length = await this.#writer.call("append", { taskId, segments });
-    if (length > index) this.#listeners.notify(taskId);
-    return length;
+  async append(taskId: number, index: number, rows: LogRows): Promise<number> {
+    const times = rows.times.slice();
+    const text = new Uint8Array(rows.text);
+    const ask = { taskId, index, rows: { count: rows.count, times, text }, now: this.#clock.now() };
+    const { acked, grown } = await this.#writer.call("append", ask, [times.buffer, text.buffer]);
+    if (grown) this.#listeners.notify(taskId);
+    return acked;
   }
 
   async finish(taskId: number): Promise<void> {
-    await this.#writer.call("finish", { taskId });
+    await this.#writer.call("finish", { taskId, now: this.#clock.now() });
     this.#listeners.notify(taskId);
-  }
-
-  finished(taskId: number): Promise<boolean> {
-    return this.#reader.call("finished", { taskId });
+    this.#mover.notify();
   }
 
   async read(taskId: number, from: number, limit: number): Promise<readonly LogRow[]> {
-    const rows: LogRow[] = [];
-    while (rows.length < limit) {
-      const piece = Math.min(READ_ROWS, limit - rows.length);
-      const { times, contents } = await this.#reader.call("read", { taskId, from: from + rows.length, limit: piece });
-      for (const [i, time] of times.entries()) rows.push({ time, content: contents[i] ?? "" });
-      if (times.length < piece) break;
+    const found: LogRow[] = [];
+    for (let next = from; next < from + limit; next = from + found.length) {
+      const rows = await this.#readers.call("rows", embedded(taskId, next, from + limit));
+      if (rows.count === 0) break;
+      for (const row of unpackRows(rows)) found.push(row);
     }
-    return rows;
+    return found;
+  }
+
+  text(taskId: number, from: number, limit: number): Promise<{ rows: number; text: Uint8Array }> {
+    return this.#readers.call("text", embedded(taskId, from, from + limit));
+  }
+
+  async *search(
+    taskId: number,
+    query: LogQuery,
+    { from = 0, limit, signal }: { from?: number; limit: number; signal: AbortSignal },
+  ): AsyncGenerator<SearchStep> {
+    const scan = (first: number, to: number) =>
+      this.#readers.call("scan", { ...embedded(taskId, first, to), query, limit });
+    yield* searchLog(await this.state(taskId), scan, { from, atOnce: this.#readers.count, signal });
   }
 
   async delete(taskIds: readonly number[]): Promise<void> {
-    if (taskIds.length > 0) await this.#writer.call("delete", { taskIds });
+    if (taskIds.length === 0) return;
+    await this.#writer.call("delete", { taskIds });
+    await this.#blobs.delete(taskIds.map(logBlobKey));
+  }
+
+  async deleteExpired(before: number, limit: number): Promise<number> {
+    const taskIds = await this.#readers.call("old", { before, limit });
+    // First the blobs: what a crash leaves is found again by its row.
+    await this.#blobs.delete(taskIds.map(logBlobKey));
+    if (taskIds.length > 0) await this.#writer.call("expire", { taskIds, before });
+    return taskIds.length;
   }
 
   onChange(taskId: number, callback: () => void): Disposable {
@@ -67,7 +118,21 @@ export class EmbeddedLogStore implements LogStore, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader[Symbol.asyncDispose]();
+    await this.#mover[Symbol.asyncDispose]();
+    await this.#readers[Symbol.asyncDispose]();
     await this.#writer[Symbol.asyncDispose]();
   }
+
+  #movable() {
+    return {
+      unmoved: (limit: number) => this.#readers.call("unmoved", { limit }),
+      merge: (taskId: number, from: number) => this.#readers.call("merge", embedded(taskId, from, Infinity)),
+      moved: (taskId: number) => this.#writer.call("moved", { taskId }),
+      inBlob: async (taskId: number) => isInBlob(await this.#readers.call("state", { taskId })),
+    };
+  }
+}
+
+function embedded(taskId: number, from: number, to: number): SourceRange {
+  return { source: { kind: "embedded", taskId }, from, to };
 }

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { AppError } from "../../../lib/errors.ts";
+import { AppError, type ErrorCode } from "../../../lib/errors.ts";
 import { databaseError } from "../database-errors.ts";
 import type { LogCalls, LogReply, LogThreadOptions } from "./log-messages.ts";
 
@@ -18,7 +18,7 @@ interface Running {
 const WORKER_FILE = new URL(import.meta.url.endsWith(".ts") ? "./log-worker.ts" : "./log-worker.js", import.meta.url);
 
 /**
- * A worker thread with a connection of its own to `logs.db`. The first call starts it; when it breaks, its open calls
+ * A worker thread, with a connection of its own to `logs.db` where there is one. The first call starts it; when it breaks, its open calls
  * fail as `unavailable` and the next call starts it anew.
  */
 export class LogThread implements AsyncDisposable {
@@ -31,13 +31,22 @@ export class LogThread implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Asks for something. @throws AppError unavailable when the thread breaks or is closed, or the disk is full */
-  call<Kind extends keyof LogCalls>(kind: Kind, ask: LogCalls[Kind]["ask"]): Promise<LogCalls[Kind]["answer"]> {
+  /** Requests that are not answered yet. */
+  get load(): number {
+    return this.#running?.pending.size ?? 0;
+  }
+
+  /** Asks for something; the buffers in `transfer` are gone afterwards. @throws AppError unavailable when the thread breaks or is closed, or the disk is full */
+  call<Kind extends keyof LogCalls>(
+    kind: Kind,
+    ask: LogCalls[Kind]["ask"],
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<LogCalls[Kind]["answer"]> {
     if (this.#closed) {
       return Promise.reject(new AppError("unavailable", "the log store is closed; the server is stopping"));
     }
     this.start();
-    return this.#post(kind, ask);
+    return this.#post(kind, ask, transfer);
   }
 
   /** Starts the thread unless it runs. */
@@ -50,15 +59,19 @@ export class LogThread implements AsyncDisposable {
     this.#closed = true;
     const running = this.#running;
     if (running === undefined) return;
-    await this.#post("close", {}).catch(() => undefined);
+    await this.#post("close", {}, []).catch(() => undefined);
     await running.exited;
   }
 
-  #post<Kind extends keyof LogCalls>(kind: Kind, ask: LogCalls[Kind]["ask"]): Promise<LogCalls[Kind]["answer"]> {
+  #post<Kind extends keyof LogCalls>(
+    kind: Kind,
+    ask: LogCalls[Kind]["ask"],
+    transfer: readonly ArrayBuffer[],
+  ): Promise<LogCalls[Kind]["answer"]> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#running?.pending.set(id, { resolve, reject });
-      this.#running?.worker.postMessage({ id, kind, ...ask });
+      this.#running?.worker.postMessage({ id, kind, ...ask }, transfer);
     });
   }
 
@@ -89,6 +102,7 @@ function settle(pending: Map<number, Pending>, reply: LogReply): void {
   const waiting = pending.get(reply.id);
   pending.delete(reply.id);
   if (waiting === undefined) return;
-  if ("error" in reply) waiting.reject(databaseError(Object.assign(new Error(reply.error), { code: reply.code })));
-  else waiting.resolve(reply.value as never);
+  if (!("error" in reply)) waiting.resolve(reply.value as never);
+  else if (reply.isAppError) waiting.reject(new AppError(reply.code as ErrorCode, reply.error));
+  else waiting.reject(databaseError(Object.assign(new Error(reply.error), { code: reply.code })));
 }

@@ -1,53 +1,40 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { prepareReader, prepareWriter, sqliteDriver } from "../sqlite-driver.ts";
+import { openBlobStore } from "../../../lib/blobs/open-blob-store.ts";
+import { AppError } from "../../../lib/errors.ts";
+import { prepareReader, prepareWriter, type SqliteConnection, sqliteDriver } from "../sqlite-driver.ts";
 import type { LogReply, LogRequest, LogThreadOptions } from "./log-messages.ts";
 import { LogReader } from "./log-reader.ts";
 import { LogWriter } from "./log-writer.ts";
+import { SegmentReader } from "./segment-reader.ts";
 
 /** Most requests that share one commit. */
 const LARGEST_BATCH = 512;
+
+/** Rows in one commit: bounds its time. */
+const BATCH_BYTES = 8 * 1024 * 1024;
 
 /** Pages of the write-ahead log before it is written back: fewer fsyncs at a high rate than the default of 1000. */
 const CHECKPOINT_PAGES = 4000;
 
 if (parentPort === null) throw new Error("log-worker.ts runs as a worker thread only");
-start(parentPort, workerData as LogThreadOptions);
+const options = workerData as LogThreadOptions;
+if (options.role === "writer") startWriter(parentPort, options);
+else startReader(parentPort, options);
 
-/** Opens the file and serves requests until `close`. */
-function start(port: MessagePort, { path, role }: LogThreadOptions): void {
-  const db = new sqliteDriver(path, { timeout: 5_000 });
-  if (role === "writer") {
-    prepareWriter(db);
-    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    const writer = new LogWriter(db);
-    serve(
-      port,
-      (batch) => commitAll(writer, batch),
-      () => writer.compactSome(),
-      () => db.close(),
-    );
-  } else {
-    prepareReader(db);
-    const reader = new LogReader(db);
-    serve(
-      port,
-      (batch) => batch.map((request) => answerOne(reader, request)),
-      () => false,
-      () => db.close(),
-    );
-  }
+function open(path: string): SqliteConnection {
+  return new sqliteDriver(path, { timeout: 5_000 });
 }
 
 /**
  * Collects the requests that arrived while the last batch was worked on, and works on them together: group commit.
- * When there are none, `idle` does a piece of background work.
+ * When there are none, a piece of background work is done.
  */
-function serve(
-  port: MessagePort,
-  work: (batch: LogRequest[]) => LogReply[],
-  idle: () => boolean,
-  close: () => void,
-): void {
+function startWriter(port: MessagePort, { path, largestLog }: LogThreadOptions): void {
+  if (path === null) throw new Error("a log writer needs a database");
+  const db = open(path);
+  prepareWriter(db);
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  const writer = new LogWriter(db, largestLog);
   const queue: LogRequest[] = [];
   let scheduled = false;
   const schedule = (): void => {
@@ -57,15 +44,18 @@ function serve(
   };
   const turn = (): void => {
     scheduled = false;
-    const batch = queue.splice(0, LARGEST_BATCH);
+    const batch = takeBatch(queue);
     if (batch.length === 0) {
-      if (idle()) schedule();
+      if (writer.sweepSome()) schedule();
       return;
     }
     const closing = batch.find((request) => request.kind === "close");
-    const replies = work(batch.filter((request) => request.kind !== "close"));
+    const replies = commitAll(
+      writer,
+      batch.filter((request) => request.kind !== "close"),
+    );
     if (closing !== undefined) {
-      close();
+      db.close();
       port.postMessage([...replies, { id: closing.id, value: null }]);
       port.close();
       return;
@@ -80,6 +70,15 @@ function serve(
   schedule();
 }
 
+function takeBatch(queue: LogRequest[]): LogRequest[] {
+  let count = 0;
+  for (let bytes = 0; count < Math.min(queue.length, LARGEST_BATCH) && bytes < BATCH_BYTES; count++) {
+    const request = queue[count];
+    if (request?.kind === "append") bytes += request.rows.text.length;
+  }
+  return queue.splice(0, count);
+}
+
 function commitAll(writer: LogWriter, batch: LogRequest[]): LogReply[] {
   if (batch.length === 0) return [];
   try {
@@ -90,15 +89,49 @@ function commitAll(writer: LogWriter, batch: LogRequest[]): LogReply[] {
   }
 }
 
-function answerOne(reader: LogReader, request: LogRequest): LogReply {
-  try {
-    return { id: request.id, value: reader.answer(request) };
-  } catch (error) {
-    return failure(request, error);
-  }
+/** Answers requests as they come; those that wait for a blob let others pass. */
+function startReader(port: MessagePort, { path, blobs }: LogThreadOptions): void {
+  const db = path === null ? undefined : open(path);
+  if (db !== undefined) prepareReader(db);
+  const reader = new LogReader(
+    db === undefined ? undefined : new SegmentReader(db),
+    blobs === null ? undefined : openBlobStore(blobs),
+  );
+  const running = new Set<Promise<void>>();
+  const answer = async (request: LogRequest): Promise<void> => {
+    try {
+      const value = await reader.answer(request);
+      port.postMessage([{ id: request.id, value }], ownBuffers(value));
+    } catch (error) {
+      port.postMessage([failure(request, error)]);
+    }
+  };
+  port.on("message", async (request: LogRequest) => {
+    if (request.kind !== "close") {
+      const work = answer(request);
+      running.add(work);
+      await work;
+      running.delete(work);
+      return;
+    }
+    await Promise.all(running);
+    db?.close();
+    port.postMessage([{ id: request.id, value: null }]);
+    port.close();
+  });
+}
+
+/** Buffers of an answer that nobody else uses: they change the thread without being copied. */
+function ownBuffers(value: unknown): ArrayBuffer[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap((part) => {
+    if (!ArrayBuffer.isView(part)) return ownBuffers(part);
+    return part.byteLength === part.buffer.byteLength && part.buffer instanceof ArrayBuffer ? [part.buffer] : [];
+  });
 }
 
 function failure({ id }: LogRequest, error: unknown): LogReply {
+  if (error instanceof AppError) return { id, error: error.message, code: error.code, isAppError: true };
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return { id, error: error instanceof Error ? error.message : String(error), code };
 }

@@ -1,9 +1,11 @@
-import { promisify } from "node:util";
-import { zstdCompress } from "node:zlib";
+import type { Clock } from "../../../lib/clock.ts";
+import type { LogRows } from "../../domain/log-rows.ts";
 import { keepExisting, overwriteExisting, placeholders } from "../dialect.ts";
 import type { Session } from "../session.ts";
 import type { SqlValue } from "../sql-value.ts";
-import { beyond, pack, packWith, type Segment } from "./segment-codec.ts";
+import { addRows, type GrowingLog } from "./add-rows.ts";
+import { pack, packLater, toSegments } from "./segment-codec.ts";
+import { storedLog } from "./stored-log.ts";
 
 /** Most appends that share one transaction. */
 const LARGEST_BATCH = 64;
@@ -19,24 +21,25 @@ export interface SessionWriter {
   writeSession<T>(work: (session: Session) => Promise<T>): Promise<T>;
 }
 
-interface Packed extends Segment {
+/** Rows of a log that are to be stored, packed in the hope that they begin where the log ends. */
+interface Piece {
+  readonly index: number;
+  readonly rows: LogRows;
   readonly packed: Buffer;
 }
 
 interface Waiting {
   readonly taskId: number;
-  readonly segments: Promise<readonly Packed[]>;
+  readonly pieces: Promise<readonly Piece[]>;
   readonly resolve: (result: AppendResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Stored length before and after. */
+/** What is acknowledged, and whether there are more stored rows than before. */
 export interface AppendResult {
-  readonly before: number;
-  readonly after: number;
+  readonly acked: number;
+  readonly grown: boolean;
 }
-
-const compress = promisify(zstdCompress);
 
 /**
  * Appends to logs in MySQL: what comes while a transaction runs shares the next one, because the cost is in the round
@@ -44,19 +47,24 @@ const compress = promisify(zstdCompress);
  */
 export class MysqlLogAppender {
   readonly #writer: SessionWriter;
+  readonly #largestLog: number;
+  readonly #clock: Clock;
   readonly #queue: Waiting[] = [];
   #running: boolean = false;
 
-  constructor(writer: SessionWriter) {
+  /** @param largestLog bytes a log may have */
+  constructor(writer: SessionWriter, largestLog: number, clock: Clock) {
     this.#writer = writer;
+    this.#largestLog = largestLog;
+    this.#clock = clock;
   }
 
-  /** Stores what is new of these segments. */
-  append(taskId: number, segments: readonly Segment[]): Promise<AppendResult> {
+  /** Stores what is new of these rows. */
+  append(taskId: number, index: number, rows: LogRows): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const packed = Promise.all(segments.map(packSegment));
-      packed.catch(() => undefined);
-      this.#queue.push({ taskId, segments: packed, resolve, reject });
+      const pieces = packPieces(index, rows);
+      pieces.catch(() => undefined);
+      this.#queue.push({ taskId, pieces, resolve, reject });
       if (!this.#running) void this.#drain();
     });
   }
@@ -66,33 +74,56 @@ export class MysqlLogAppender {
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, LARGEST_BATCH);
       try {
-        const segments = await Promise.all(batch.map((waiting) => waiting.segments));
-        const appends = batch.map(({ taskId }, i) => ({ taskId, segments: segments[i] ?? [] }));
-        const results = await this.#writer.writeSession((session) => store(session, appends));
-        for (const [i, { resolve }] of batch.entries()) resolve(results[i] ?? { before: 0, after: 0 });
+        const pieces = await Promise.all(batch.map((waiting) => waiting.pieces));
+        const appends = batch.map(({ taskId }, i) => ({ taskId, pieces: pieces[i] ?? [] }));
+        const results = await this.#writer.writeSession((session) => this.#store(session, appends));
+        for (const [i, { resolve }] of batch.entries()) resolve(results[i] ?? { acked: 0, grown: false });
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
     }
     this.#running = false;
   }
-}
 
-/** State of a log whose row is locked. */
-export interface LockedLog {
-  length: number;
-  readonly finished: boolean;
+  async #store(
+    session: Session,
+    appends: readonly { taskId: number; pieces: readonly Piece[] }[],
+  ): Promise<AppendResult[]> {
+    const logs = await lockLogs(
+      session,
+      appends.map(({ taskId }) => taskId),
+    );
+    const inserts: Insert[] = [];
+    const grown = new Set<number>();
+    const results = appends.map(({ taskId, pieces }) => {
+      const log = logs.get(taskId) ?? { rows: 0, bytes: 0, finished: true, capped: false };
+      const before = log.rows;
+      let acked = log.rows;
+      for (const piece of pieces) {
+        const added = addRows(log, piece.index, piece.rows, this.#largestLog);
+        acked = added.acked;
+        for (const { firstRow, rows } of added.segments) {
+          inserts.push({ taskId, firstRow, count: rows.count, data: rows === piece.rows ? piece.packed : pack(rows) });
+        }
+      }
+      if (log.rows > before) grown.add(taskId);
+      return { acked, grown: log.rows > before };
+    });
+    await insertSegments(session, inserts);
+    await saveStates(session, [...grown], logs, this.#clock.now());
+    return results;
+  }
 }
 
 /** Locks the rows of these logs, making those that are missing. */
-export async function lockLogs(session: Session, taskIds: readonly number[]): Promise<Map<number, LockedLog>> {
+export async function lockLogs(session: Session, taskIds: readonly number[]): Promise<Map<number, GrowingLog>> {
   const wanted = [...new Set(taskIds)].sort((a, b) => a - b);
-  const logs = new Map<number, LockedLog>();
+  const logs = new Map<number, GrowingLog>();
   const read = async (ids: readonly number[]) => {
-    const sql = `SELECT task_id, row_count, finished FROM log WHERE task_id IN ${placeholders(ids.length)}
-      ORDER BY task_id FOR UPDATE`;
+    const sql = `SELECT * FROM log WHERE task_id IN ${placeholders(ids.length)} ORDER BY task_id FOR UPDATE`;
     for (const row of await session.rows(sql, [...ids])) {
-      logs.set(Number(row["task_id"]), { length: Number(row["row_count"]), finished: Number(row["finished"]) === 1 });
+      const { rows, bytes, finished, capped } = storedLog(row);
+      logs.set(Number(row["task_id"]), { rows, bytes, finished, capped });
     }
   };
   await read(wanted);
@@ -105,43 +136,31 @@ export async function lockLogs(session: Session, taskIds: readonly number[]): Pr
   return logs;
 }
 
-async function store(
+async function saveStates(
   session: Session,
-  appends: readonly { taskId: number; segments: readonly Packed[] }[],
-): Promise<AppendResult[]> {
-  const logs = await lockLogs(
-    session,
-    appends.map(({ taskId }) => taskId),
-  );
-  const inserts: { taskId: number; segment: Packed }[] = [];
-  const grown = new Set<number>();
-  const results = appends.map(({ taskId, segments }) => {
-    const log = logs.get(taskId) ?? { length: 0, finished: true };
-    const before = log.length;
-    for (const segment of log.finished ? [] : segments) {
-      const fresh = beyond(segment, log.length);
-      if (fresh === undefined) continue;
-      if (fresh.firstRow > log.length) break;
-      inserts.push({ taskId, segment: fresh === segment ? segment : { ...fresh, packed: pack(fresh.text) } });
-      log.length += fresh.rowCount;
-      grown.add(taskId);
-    }
-    return { before, after: log.length };
+  taskIds: readonly number[],
+  logs: ReadonlyMap<number, GrowingLog>,
+  now: number,
+): Promise<void> {
+  if (taskIds.length === 0) return;
+  const values = taskIds.flatMap((taskId) => {
+    const { rows = 0, bytes = 0, capped = false } = logs.get(taskId) ?? {};
+    return [taskId, rows, bytes, capped ? 1 : 0, now];
   });
-  await insertSegments(session, inserts);
-  if (grown.size > 0) {
-    const values = [...grown].flatMap((taskId) => [taskId, logs.get(taskId)?.length ?? 0]);
-    const rows = Array(grown.size).fill("(?, ?, 0)").join(", ");
-    const overwrite = overwriteExisting(session.dialect, ["task_id"], ["row_count"]);
-    await session.run(`INSERT INTO log (task_id, row_count, finished) VALUES ${rows}${overwrite}`, values);
-  }
-  return results;
+  const rows = taskIds.map(() => "(?, ?, ?, ?, ?, 0)").join(", ");
+  const columns = ["row_count", "byte_count", "capped", "updated_at"];
+  const overwrite = overwriteExisting(session.dialect, ["task_id"], columns);
+  await session.run(`INSERT INTO log (task_id, ${columns.join(", ")}, finished) VALUES ${rows}${overwrite}`, values);
 }
 
-async function insertSegments(
-  session: Session,
-  inserts: readonly { taskId: number; segment: Packed }[],
-): Promise<void> {
+interface Insert {
+  readonly taskId: number;
+  readonly firstRow: number;
+  readonly count: number;
+  readonly data: Buffer;
+}
+
+async function insertSegments(session: Session, inserts: readonly Insert[]): Promise<void> {
   for (let from = 0; from < inserts.length; ) {
     const values: SqlValue[] = [];
     let bytes = 0;
@@ -149,9 +168,8 @@ async function insertSegments(
     for (; to < inserts.length && (to === from || bytes < INSERT_BYTES); to++) {
       const insert = inserts[to];
       if (insert === undefined) break;
-      const { taskId, segment } = insert;
-      values.push(taskId, segment.firstRow, segment.rowCount, segment.packed);
-      bytes += segment.packed.byteLength;
+      values.push(insert.taskId, insert.firstRow, insert.count, insert.data);
+      bytes += insert.data.byteLength;
     }
     const rows = Array(to - from)
       .fill("(?, ?, ?, ?)")
@@ -162,10 +180,13 @@ async function insertSegments(
 }
 
 /** Compresses; what is large in Node's thread pool, so that the event loop does not stall. */
-async function packSegment(segment: Segment): Promise<Packed> {
-  const { text } = segment;
-  return {
-    ...segment,
-    packed: text.byteLength < LARGE_BYTES ? pack(text) : await packWith(text, (given) => compress(given)),
-  };
+async function packPieces(index: number, rows: LogRows): Promise<readonly Piece[]> {
+  let at = index;
+  const pieces = toSegments(rows).map(async (piece) => {
+    const first = at;
+    at += piece.count;
+    const packed = piece.text.length < LARGE_BYTES ? pack(piece) : await packLater(piece);
+    return { index: first, rows: piece, packed };
+  });
+  return await Promise.all(pieces);
 }

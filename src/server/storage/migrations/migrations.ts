@@ -3,6 +3,7 @@ import { Dispatch1795100000000 } from "./dispatch.ts";
 import { Initial1795000000000 } from "./initial.ts";
 import { Lifecycle1795230000000 } from "./lifecycle.ts";
 import { Lists1795240000000 } from "./lists.ts";
+import { LogPlaces1795250000000 } from "./log-places.ts";
 
 /** Every migration, oldest first. Released ones never change; each may be run again after a crash in its middle. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -10,4 +11,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Dispatch1795100000000,
   Lifecycle1795230000000,
   Lists1795240000000,
+  LogPlaces1795250000000,
 ];

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { packRows } from "../../../../src/server/domain/log-rows-builder.ts";
 import type { Runner } from "../../../../src/server/domain/runner.ts";
 import { openSubject, type ProtocolSubject } from "../../../contract/runner-protocol.fixture.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -181,7 +182,9 @@ describe("leases of tasks", () => {
       services.updateTask.report(runner.id, { taskId, result, steps: [], outputs: {} });
     expect((await report(null)).result).toBe("cancelled");
     const rows = [{ time: 1, content: "cleaned up" }];
-    expect(await services.appendLog.append(runner.id, { taskId, index: 0, rows, noMore: true })).toBe(1);
+    expect(await services.appendLog.append(runner.id, { taskId, index: 0, rows: packRows(rows), noMore: true })).toBe(
+      1,
+    );
     expect((await report("success")).result).toBe("cancelled");
     expect((await store.read.jobs.get(job?.id ?? 0))?.cause).toBe("runner_deleted");
     clock.advance(5 * 60_000);
@@ -277,7 +280,7 @@ describe("leases of tasks", () => {
       const first = await taken(subject, runner);
       await subject.services.appendLog.append(runner.id, {
         ...{ taskId: first.id, index: 0, noMore: false },
-        rows: [{ time: 1, content: "Set up job" }],
+        rows: packRows([{ time: 1, content: "Set up job" }]),
       });
       if (how === "lost") await pass(clock, subject, 120_000);
       else await subject.services.editRunner.delete(runner.id, ACTOR);

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { packRows } from "../../../../src/server/domain/log-rows-builder.ts";
 import type { Runner } from "../../../../src/server/domain/runner.ts";
 import type { Scope } from "../../../../src/server/domain/scope.ts";
 import { secretContext } from "../../../../src/server/services/secret-context.ts";
@@ -31,16 +32,16 @@ describe("logs", () => {
     const send = (index: number, texts: string[], noMore = false) =>
       subject.services.appendLog.append(runner.id, {
         ...{ taskId, index, noMore },
-        rows: texts.map((content) => ({ time: 1, content })),
+        rows: packRows(texts.map((content) => ({ time: 1, content }))),
       });
     expect(await send(0, ["a", "b"])).toBe(2);
     expect(await send(1, ["b", "c"])).toBe(3);
     expect(await send(9, ["z"], true)).toBe(3);
-    expect(await subject.store.logs.finished(taskId)).toBe(false);
+    expect((await subject.store.logs.state(taskId)).finished).toBe(false);
     expect(await send(0, [])).toBe(3);
     expect(await send(3, ["d\ne"])).toBe(4);
     expect(await send(4, [], true)).toBe(4);
-    expect(await subject.store.logs.finished(taskId)).toBe(true);
+    expect((await subject.store.logs.state(taskId)).finished).toBe(true);
     expect(await send(2, ["c", "d"], true)).toBe(4);
     const rows = await subject.store.logs.read(taskId, 0, 10);
     expect(rows.map(({ content }) => content)).toEqual(["a", "b", "c", "d\\ne"]);
@@ -56,7 +57,7 @@ describe("logs", () => {
     await subject.services.appendLog.append(runner.id, {
       taskId,
       index: 0,
-      rows: [{ time: 1, content }],
+      rows: packRows([{ time: 1, content }]),
       noMore: false,
     });
     const [row] = await subject.store.logs.read(taskId, 0, 1);

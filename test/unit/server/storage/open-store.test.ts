@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
+import { packRows } from "../../../../src/server/domain/log-rows-builder.ts";
 import { lockDataDir } from "../../../../src/server/storage/data-dir-lock.ts";
 import { openMysql, openSqlite } from "../../../../src/server/storage/data-sources.ts";
 import { parseDatabaseUrl } from "../../../../src/server/storage/database-url.ts";
@@ -68,7 +69,7 @@ describe("embedded", () => {
     const { dataDir } = place.options;
     chmodSync(dataDir, 0o755);
     await using store = await place.open();
-    await store.logs.append(1, 0, [{ time: 0, content: "row" }]);
+    await store.logs.append(1, 0, packRows([{ time: 0, content: "row" }]));
     for (const name of ["server.db", "server.db-wal", "logs.db", "logs.db-wal"])
       expect([name, statSync(join(dataDir, name)).mode & 0o077]).toEqual([name, 0]);
   });
