@@ -7,6 +7,7 @@ import { type Ids, systemIds } from "../lib/ids.ts";
 import { type Logger, silentLogger } from "../lib/logger.ts";
 import { writeCliFile } from "./cli-file.ts";
 import { openHttpSide } from "./http-side.ts";
+import { joinReplicas, type Replica } from "./replica.ts";
 import type { RestDeps } from "./rest/rest-deps.ts";
 import {
   type CompiledServerOptions,
@@ -50,18 +51,20 @@ const GRACE_MS = 5_000;
 /** Starts a server: store, keys, services, HTTP. @throws AppError for settings, the data directory, the database or the port */
 export async function startServer(options: ServerOptions, given: ServerParts = {}): Promise<RunningServer> {
   const compiled = compileServerOptions(options);
-  const parts = { clock: systemClock, ids: systemIds, log: silentLogger, ...given };
+  const machine = { clock: systemClock, ids: systemIds, log: silentLogger, ...given };
   // With a port that is free to choose the address is only known once the server listens.
   const fixed = compiled.listen.port === 0 ? "" : localUrl(compiled.listen);
   const place = { publicUrl: compiled.publicUrl ?? fixed };
   const stopping = { signal: new AbortController(), graceMs: 0 };
   await mkdir(compiled.dataDir, { recursive: true, mode: 0o700 });
   await using started = new AsyncDisposableStack();
-  const store = started.use(await openStore(storeOptions(compiled, parts)));
+  const store = started.use(await openStore(storeOptions(compiled, machine)));
+  const { clock, bus } = started.use(await joinReplicas(store, machine));
+  const parts = { ...machine, clock, bus };
   const services = started.use(await makeServices(compiled, store, parts, () => place.publicUrl));
   const made = await bootstrap({ store, ...parts, ...services.protocol }, presetsOf(compiled));
   await services.protocol.start();
-  const { log, clock } = parts;
+  const { log } = parts;
   const rest: RestDeps = {
     ...services,
     registrationTokens: services.protocol.registrationTokens,
@@ -105,7 +108,7 @@ function storeOptions(options: CompiledServerOptions, { clock, log }: Required<S
 async function makeServices(
   options: CompiledServerOptions,
   store: Store,
-  parts: Required<ServerParts>,
+  parts: Required<ServerParts> & Pick<Replica, "bus">,
   publicUrl: () => string,
 ): Promise<AppServices> {
   const { dataDir, serverKey, repoRoot, allowPrivateAddresses, allowHttpClone: allowHttp } = options;

@@ -20,13 +20,14 @@ const COLUMNS = [
   ["task", "log_expired"],
 ] as const;
 
-const FORGET = "DELETE FROM migrations WHERE name LIKE 'Dispatch%' OR name LIKE 'Lifecycle%'";
+const FORGET = "DELETE FROM migrations WHERE name LIKE 'Dispatch%' OR name LIKE 'Lifecycle%' OR name LIKE 'Replicas%'";
 
 /** Takes the schema back to its first version; `keep` columns stay, as after a crash in the middle of the migration. */
 async function takeBack({ options }: StorePlace, keep: number): Promise<void> {
   const statements = [
     `DROP INDEX ix_task_log_expired_stopped_at${options.databaseUrl === undefined ? "" : " ON task"}`,
     "DROP TABLE cron",
+    "DROP TABLE IF EXISTS replica_change",
     ...COLUMNS.slice(keep).map(([table, column]) => `ALTER TABLE ${table} DROP COLUMN ${column}`),
     FORGET,
   ];

@@ -6,6 +6,7 @@ import type { Store } from "../storage/store.ts";
 import { Accounts } from "./accounts.ts";
 import { ApiIdentity } from "./api-identity.ts";
 import { ApiTokens } from "./api-tokens.ts";
+import type { ChangeBus } from "./change-bus.ts";
 import { CloneCredentials } from "./clone-credentials.ts";
 import type { ClonePolicy } from "./clone-url.ts";
 import { DispatchRulesService } from "./dispatch-rules-service.ts";
@@ -42,6 +43,8 @@ export interface AppServicesDeps {
   /** When tokens of runners are renewed. */
   readonly tokens: RunnerTokenSettings;
   readonly version: string;
+  /** Joins the replicas on one database. */
+  readonly bus: ChangeBus;
   /** Outside address; known once the server listens. */
   readonly publicUrl: () => string;
 }
@@ -66,12 +69,12 @@ export interface AppServices extends AsyncDisposable {
 
 /** Wires the services of both sides: runners (protocol) and people (runs, repositories, administration). */
 export function appServices(deps: AppServicesDeps): AppServices {
-  const { store, clock, ids, log, keys, git, publicUrl } = deps;
+  const { store, clock, ids, log, keys, git, publicUrl, bus } = deps;
   const definitions = new RunDefinitions();
   const graph = new WorkflowGraph({ definitions, publicUrl });
   const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
   const rules = { emptyRunsOnMatches: deps.emptyRunsOnMatches, tokens: deps.tokens };
-  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings, ...rules });
+  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings, bus, ...rules });
   const { hasher, box, identity, presence, dispatcher, editRunner, reports, runnerTokens, dispatch } = protocol;
   const credentials = new CloneCredentials(box);
   const { dataDir, clonePolicy: policy, lookup } = deps;
@@ -95,7 +98,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     runnerAdmin: new RunnerAdmin({
       ...{ store, clock, ids, hasher, identity, presence, editRunner, reports, runnerTokens },
     }),
-    dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch }),
+    dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch, bus }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
     submit: (submission, options) => submitRun({ store, mirrors, clock, publicUrl, jobsReady }, submission, options),
     [Symbol.asyncDispose]: () => protocol[Symbol.asyncDispose](),

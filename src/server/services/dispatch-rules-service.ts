@@ -4,6 +4,7 @@ import type { Repository } from "../domain/account.ts";
 import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Store } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
+import type { ChangeBus } from "./change-bus.ts";
 import type { DispatchSettings } from "./dispatch-settings.ts";
 
 /** Reads and changes how the jobs of repositories are handed out. */
@@ -11,11 +12,18 @@ export class DispatchRulesService {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #settings: DispatchSettings;
+  readonly #bus: ChangeBus;
 
-  constructor(deps: { readonly store: Store; readonly clock: Clock; readonly settings: DispatchSettings }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly clock: Clock;
+    readonly settings: DispatchSettings;
+    readonly bus: ChangeBus;
+  }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
     this.#settings = deps.settings;
+    this.#bus = deps.bus;
   }
 
   /** The rules of a repository. */
@@ -46,6 +54,7 @@ export class DispatchRulesService {
       return rules;
     });
     await this.#settings.load();
+    this.#bus.publish([{ kind: "dispatch-rules" }]);
     return dispatchRules;
   }
 }

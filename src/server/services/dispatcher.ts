@@ -4,6 +4,7 @@ import type { Logger } from "../../lib/logger.ts";
 import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Store } from "../storage/store.ts";
+import type { ChangeBus } from "./change-bus.ts";
 import type { DispatchSettings } from "./dispatch-settings.ts";
 import type { JobClaims, MadeTask } from "./job-claims.ts";
 import type { JobGraphChange } from "./job-graph-port.ts";
@@ -38,6 +39,7 @@ export class Dispatcher {
   readonly #presence: Presence;
   readonly #versions: TasksVersions;
   readonly #settings: DispatchSettings;
+  readonly #bus: ChangeBus;
   readonly #onChange: (change: JobGraphChange) => void;
   readonly #onRunnerChange: (runnerId: number) => void;
   readonly #waiting = new WaitingJobs();
@@ -57,6 +59,7 @@ export class Dispatcher {
     readonly presence: Presence;
     readonly versions: TasksVersions;
     readonly settings: DispatchSettings;
+    readonly bus: ChangeBus;
     /** Acts on what the failure of a job that cannot be built led to. */
     readonly onChange: (change: JobGraphChange) => void;
     /** Told of every runner whose row was changed or deleted. */
@@ -70,6 +73,7 @@ export class Dispatcher {
     this.#presence = deps.presence;
     this.#versions = deps.versions;
     this.#settings = deps.settings;
+    this.#bus = deps.bus;
     this.#onChange = deps.onChange;
     this.#onRunnerChange = deps.onRunnerChange;
   }
@@ -106,21 +110,33 @@ export class Dispatcher {
     return undefined;
   }
 
-  /** Jobs became `waiting` and that is durable. */
+  /** Jobs became `waiting` and that is durable. What no poll takes here is told to the other replicas. */
   jobsReady(jobs: readonly WaitingJob[]): void {
+    this.jobsWaitElsewhere(jobs);
+    this.#tellWaiting(jobs);
+  }
+
+  /** Jobs wait, and the other replicas know it. */
+  jobsWaitElsewhere(jobs: readonly WaitingJob[]): void {
     for (const job of jobs) {
       this.#versions.grow(job);
       if (!this.#taken.has(job.id)) this.#offer(job);
     }
   }
 
-  /** Jobs no longer wait (they were cancelled). Not telling it costs a claim that fails. */
+  /** Jobs no longer wait (they were cancelled, or another replica has them). Not telling it costs a claim that fails. */
   jobsGone(jobIds: readonly number[]): void {
     for (const id of jobIds) this.#waiting.remove(id);
   }
 
-  /** The runner's row was changed or deleted: its parked polls look at it anew. */
+  /** The runner's row was changed or deleted: its parked polls look at it anew, here and at the other replicas. */
   runnerChanged(runnerId: number): void {
+    this.runnerChangedElsewhere(runnerId);
+    this.#bus.publish([{ kind: "runner", runnerId }]);
+  }
+
+  /** The same where the other replicas know it. */
+  runnerChangedElsewhere(runnerId: number): void {
     for (const poll of this.#parked.ofRunner(runnerId)) this.#parked.end(poll, { kind: "runner-changed" });
     this.#onRunnerChange(runnerId);
   }
@@ -209,8 +225,11 @@ export class Dispatcher {
     try {
       const outcome = await this.#claims.claim(job.id, runner, requestKey);
       this.#taken.delete(job.id);
-      if (outcome.kind === "claimed") return outcome.made;
-      if (outcome.kind === "refused") this.#offer(job);
+      if (outcome.kind === "claimed") {
+        this.#bus.publish([{ kind: "job-gone", jobId: job.id }]);
+        return outcome.made;
+      }
+      if (outcome.kind === "refused") this.jobsReady([job]);
       else if (outcome.change !== undefined) this.#onChange(outcome.change);
       return outcome.kind;
     } catch (error) {
@@ -223,6 +242,12 @@ export class Dispatcher {
         ? new AppError("unavailable", "no job can be handed out now; try again", error)
         : failure;
     }
+  }
+
+  #tellWaiting(jobs: readonly WaitingJob[]): void {
+    const waiting = jobs.filter((job) => this.#waiting.has(job.id));
+    if (waiting.length === 0) return;
+    this.#bus.publish(waiting.map((job) => ({ kind: "job-waiting", job: hintOf(job) })));
   }
 
   #park(
@@ -252,4 +277,9 @@ export class Dispatcher {
       signal.addEventListener("abort", over, { once: true });
     });
   }
+}
+
+/** A job may come as a whole row. */
+function hintOf({ id, ownerId, repositoryId, runsOn, priority, readyAt, createdAt }: WaitingJob): WaitingJob {
+  return { id, ownerId, repositoryId, runsOn, priority, readyAt, createdAt };
 }

@@ -17,6 +17,8 @@ const CANCEL_UNHEARD_MS = 60_000;
 /** The same after the runner was told to cancel, unless the job says otherwise: stock runners send nothing while post steps run. */
 const CANCEL_MS = 5 * 60_000;
 
+type Held = Pick<OpenTask, "task" | "heartbeatAt" | "suspectSince">;
+
 /** What becomes of an open task. */
 export type LeaseVerdict = "keep" | "not-acknowledged" | "lost";
 
@@ -24,7 +26,7 @@ export type LeaseVerdict = "keep" | "not-acknowledged" | "lost";
  * Judges a task by its silence.
  * @param freshFrom silence before this moment does not count: the server was away
  */
-export function leaseVerdict(open: OpenTask, now: number, freshFrom: number): LeaseVerdict {
+export function leaseVerdict(open: Held, now: number, freshFrom: number): LeaseVerdict {
   const { task } = open;
   if (task.acknowledgedAt === null) {
     const waited = now - Math.max(task.startedAt, freshFrom);
@@ -34,7 +36,7 @@ export function leaseVerdict(open: OpenTask, now: number, freshFrom: number): Le
   return silentFor >= silenceLimit(open, now) ? "lost" : "keep";
 }
 
-function silenceLimit({ task, suspectSince }: OpenTask, now: number): number {
+function silenceLimit({ task, suspectSince }: Held, now: number): number {
   const limit =
     task.status === "cancelling" ? cancelLimit(task) : task.steps.length > 0 && allDone(task) ? WRAP_UP_MS : SILENT_MS;
   return suspectSince !== null && now - suspectSince >= SUSPECT_MS ? Math.min(limit, SUSPECT_MS) : limit;

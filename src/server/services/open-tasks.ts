@@ -13,6 +13,8 @@ export interface OpenTask {
   outputKeys: Set<string> | undefined;
   /** Since when the runner is suspected to have lost the task (it declared itself anew), or null. */
   suspectSince: number | null;
+  /** The mark at the last change here. */
+  changed: number;
 }
 
 const PAGE = 1_000;
@@ -26,6 +28,10 @@ export class OpenTasks {
   readonly #clock: Clock;
   readonly #tasks = new Map<number, OpenTask>();
   readonly #byRunner = new Map<number, Set<OpenTask>>();
+  /** Tasks that ended here, by the mark at which, while rows are being read. */
+  readonly #ended = new Map<number, number>();
+  #mark = 0;
+  #reading = 0;
 
   constructor(deps: { readonly store: Store; readonly clock: Clock }) {
     this.#store = deps.store;
@@ -37,21 +43,42 @@ export class OpenTasks {
     return this.#tasks.size;
   }
 
+  /** Grows with every change here; see `refresh`. */
+  get mark(): number {
+    return this.#mark;
+  }
+
   /** Brings the memory in line with the database: at the start, and then every now and then. */
   async load(): Promise<void> {
     const before = new Set(this.#tasks.keys());
-    let after = 0;
-    for (;;) {
-      const page = await this.#store.read.tasks.listOpen(after, PAGE);
-      for (const task of page) {
-        if (!this.#tasks.has(task.id)) this.put(task);
-        before.delete(task.id);
+    this.#reading++;
+    try {
+      for (let after = 0; ; ) {
+        const mark = this.#mark;
+        const page = await this.#store.read.tasks.listOpen(after, PAGE);
+        for (const task of page) {
+          this.refresh(task, mark);
+          before.delete(task.id);
+        }
+        const last = page.at(-1);
+        if (last === undefined || page.length < PAGE) break;
+        after = last.id;
       }
-      const last = page.at(-1);
-      if (last === undefined || page.length < PAGE) break;
-      after = last.id;
+      for (const id of before) this.remove(id);
+    } finally {
+      if (--this.#reading === 0) this.#ended.clear();
     }
-    for (const id of before) this.remove(id);
+  }
+
+  /**
+   * Takes over a task as a reader found it; another replica may have changed it.
+   * @param mark the mark before it was read: what was changed here since is newer
+   */
+  refresh(task: Task, mark: number): void {
+    if ((this.#ended.get(task.id) ?? 0) > mark) return;
+    const known = this.#tasks.get(task.id);
+    if (known === undefined || known.changed <= mark) this.put(task);
+    else known.heartbeatAt = Math.max(known.heartbeatAt, task.heartbeatAt);
   }
 
   /** An open task, or undefined when it has ended or does not exist. */
@@ -68,10 +95,12 @@ export class OpenTasks {
     const known = this.#tasks.get(task.id);
     if (known !== undefined) {
       known.task = task;
+      known.changed = ++this.#mark;
       known.heartbeatAt = Math.max(known.heartbeatAt, task.heartbeatAt);
       return;
     }
-    const open: OpenTask = { task, heartbeatAt: task.heartbeatAt, outputKeys: undefined, suspectSince: null };
+    const changed = ++this.#mark;
+    const open = { task, heartbeatAt: task.heartbeatAt, outputKeys: undefined, suspectSince: null, changed };
     this.#tasks.set(task.id, open);
     const siblings = this.#byRunner.get(task.runnerId);
     if (siblings === undefined) this.#byRunner.set(task.runnerId, new Set([open]));
@@ -80,6 +109,7 @@ export class OpenTasks {
 
   /** The task has ended. */
   remove(taskId: number): void {
+    if (this.#reading > 0) this.#ended.set(taskId, ++this.#mark);
     const open = this.#tasks.get(taskId);
     if (open === undefined) return;
     this.#tasks.delete(taskId);

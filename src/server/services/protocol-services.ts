@@ -5,10 +5,12 @@ import type { Store } from "../storage/store.ts";
 import { AppendLog } from "./append-log.ts";
 import { AssignTask } from "./assign-task.ts";
 import { CancelJobs } from "./cancel-jobs.ts";
+import { type ChangeBus, LOCAL_BUS } from "./change-bus.ts";
 import { DeclareRunner } from "./declare-runner.ts";
 import { DispatchSettings } from "./dispatch-settings.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EditRunner } from "./edit-runner.ts";
+import { followChanges } from "./follow-changes.ts";
 import { HeldTasks } from "./held-tasks.ts";
 import { JobClaims } from "./job-claims.ts";
 import type { JobGraph } from "./job-graph-port.ts";
@@ -47,6 +49,8 @@ export interface ProtocolServicesDeps {
   readonly emptyRunsOnMatches?: boolean;
   /** When tokens of runners are renewed. @default on request alone, with an overlap of 24 h */
   readonly tokens?: RunnerTokenSettings;
+  /** Joins the replicas on one database. @default the server is alone */
+  readonly bus?: ChangeBus;
 }
 
 const TOKENS: RunnerTokenSettings = { lifetimeMs: null, overlapMs: 24 * 60 * 60_000 };
@@ -64,9 +68,15 @@ export function protocolServices(deps: ProtocolServicesDeps): ProtocolServices {
   const services = wire(deps);
   const stopping = new AbortController();
   let loop: Promise<void> | undefined;
+  let following: Disposable | undefined;
   return {
     ...services,
     async start() {
+      // Before the rows are read, so that nothing falls in between.
+      following = followChanges({
+        ...{ store: deps.store, log: deps.log, settings: services.dispatch, streams: services.taskStreams },
+        ...services,
+      });
       await services.openTasks.load();
       await services.dispatcher.reconcile();
       loop = services.leaseKeeper.run({ signal: stopping.signal });
@@ -79,6 +89,7 @@ export function protocolServices(deps: ProtocolServicesDeps): ProtocolServices {
       services.taskStreams.stop();
       services.dispatcher.stop();
       stopping.abort();
+      following?.[Symbol.dispose]();
       await loop;
       await services.presence[Symbol.asyncDispose]();
     },
@@ -86,7 +97,7 @@ export function protocolServices(deps: ProtocolServicesDeps): ProtocolServices {
 }
 
 function wire(deps: ProtocolServicesDeps) {
-  const { store, clock, ids, log, keys, graph, definitions, settings } = deps;
+  const { store, clock, ids, log, keys, graph, definitions, settings, bus = LOCAL_BUS } = deps;
   const hasher = new TokenHasher(keys.mac);
   const box = new SecretBox(keys.seal);
   const runtimeTokens = new RuntimeTokens(keys.jwt, clock);
@@ -109,12 +120,12 @@ function wire(deps: ProtocolServicesDeps) {
     settings: dispatch,
   });
   const dispatcher = new Dispatcher({
-    ...{ store, clock, log, claims, openTasks, presence, versions, settings: dispatch },
+    ...{ store, clock, log, claims, openTasks, presence, versions, settings: dispatch, bus },
     onChange: (change) => changes.applyGraph(change),
     onRunnerChange: (runnerId) => streams.runnerChanged(runnerId),
   });
   const changes: TaskChanges = new TaskChanges({
-    ...{ store, clock, log, graph, openTasks, identity, dispatcher },
+    ...{ store, clock, log, graph, openTasks, identity, dispatcher, bus },
     cancelJobs: (jobs, cause) => cancelJobs.cancel(jobs, cause),
     taskChanged: (task) => streams.taskChanged(task),
   });
@@ -122,12 +133,13 @@ function wire(deps: ProtocolServicesDeps) {
   const tokens = deps.tokens ?? TOKENS;
   const runnerTokens = new RunnerTokens({ store, clock, ids, log, hasher, box, identity, dispatcher, tokens });
   const assignments = taskAssignments({
-    ...{ store, clock, ids, log, hasher, payloads, openTasks, changes, versions, dispatcher, identity, presence },
+    ...{ store, clock, ids, log, hasher, payloads, openTasks, changes, versions, dispatcher, identity, presence, bus },
     runnerTokens,
   });
   const { taskStreams: streams } = assignments;
   return {
     serverVersion: settings.serverVersion,
+    bus,
     hasher,
     box,
     runtimeTokens,
@@ -142,7 +154,7 @@ function wire(deps: ProtocolServicesDeps) {
     ...assignments,
     updateTask: new UpdateTask({
       ...{ store, openTasks, changes },
-      resultCame: (runnerId, taskId) => streams.resultCame(runnerId, taskId),
+      resultCame: (runnerId, task) => streams.resultCame(runnerId, task),
     }),
     appendLog: new AppendLog({ store, openTasks, changes }),
     taskIdentity: new TaskIdentity({ store, hasher, runtimeTokens }),
@@ -179,6 +191,7 @@ function taskAssignments(
     readonly identity: RunnerIdentity;
     readonly presence: Presence;
     readonly runnerTokens: RunnerTokens;
+    readonly bus: ChangeBus;
   },
 ) {
   const offerAgain = new OfferAgain(deps);

@@ -153,12 +153,13 @@ export class RunnerIdentity {
 
   /** Drops what is remembered of a runner, so that the next call reads it anew. */
   forget(runnerId: number): void {
+    // Its uuid may count as unknown here, or be on its way.
+    this.#unknown.clear();
+    this.#loading.clear();
     const uuid = this.#uuids.get(runnerId);
     if (uuid === undefined) return;
     this.#known.delete(uuid);
     this.#uuids.delete(runnerId);
-    // A load that began before the change must not be kept when it ends after it.
-    this.#loading.delete(uuid);
   }
 
   #digest(token: string): Buffer {

@@ -77,7 +77,12 @@ export class TakeReport {
   /** Whether a runner that reported before has stopped to do so. */
   isSilent(runnerId: number): boolean {
     const last = this.#last.get(runnerId);
-    return last !== undefined && this.#clock.now() - last.at > SILENT_MS;
+    return last !== undefined && this.isLongAgo(last.at);
+  }
+
+  /** Whether a runner that reports must have been heard of after that time (epoch ms). */
+  isLongAgo(at: number): boolean {
+    return this.#clock.now() - at > SILENT_MS;
   }
 
   async #keep(runner: Runner, { system, problem }: RunnerReport): Promise<void> {

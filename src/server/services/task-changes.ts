@@ -7,6 +7,7 @@ import { type Cause, isConclusion, type Job } from "../domain/run.ts";
 import type { Task } from "../domain/task.ts";
 import { type TaskEvent, transition } from "../domain/task-transition.ts";
 import type { Store, WriteTables } from "../storage/store.ts";
+import type { ChangeBus } from "./change-bus.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
@@ -38,6 +39,7 @@ export class TaskChanges {
   readonly #openTasks: OpenTasks;
   readonly #identity: RunnerIdentity;
   readonly #dispatcher: Dispatcher;
+  readonly #bus: ChangeBus;
   readonly #cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
   readonly #taskChanged: (task: Task) => void;
 
@@ -49,6 +51,7 @@ export class TaskChanges {
     readonly openTasks: OpenTasks;
     readonly identity: RunnerIdentity;
     readonly dispatcher: Dispatcher;
+    readonly bus: ChangeBus;
     /** Cancels the jobs that the end of another one ends (fail-fast). */
     readonly cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
     /** Told of every task as it is after a change that is durable. */
@@ -61,6 +64,7 @@ export class TaskChanges {
     this.#openTasks = deps.openTasks;
     this.#identity = deps.identity;
     this.#dispatcher = deps.dispatcher;
+    this.#bus = deps.bus;
     this.#cancelJobs = deps.cancelJobs;
     this.#taskChanged = deps.taskChanged;
   }
@@ -108,6 +112,7 @@ export class TaskChanges {
     const { task } = change;
     this.#openTasks.put(task);
     this.#taskChanged(task);
+    if (task.status !== "running") this.#bus.publish([{ kind: "task", taskId: task.id, runnerId: task.runnerId }]);
     if (change.departed !== null) {
       this.#identity.forget(change.departed);
       this.#dispatcher.runnerChanged(change.departed);

@@ -67,6 +67,8 @@ const RETRY_MS = 1_000;
  * reported the result, or no longer names the task: a task that the server ended still occupies the runner.
  */
 export class TaskStream {
+  /** Epoch ms of the database's clock; of two streams of a runner the one that was opened later stays. */
+  readonly openedAt: number;
   readonly #deps: TaskStreamDeps;
   readonly #runnerId: number;
   readonly #request: StreamRequest;
@@ -86,6 +88,7 @@ export class TaskStream {
   #failure: unknown;
 
   constructor(deps: TaskStreamDeps, runnerId: number, request: StreamRequest) {
+    this.openedAt = deps.clock.now();
     this.#deps = deps;
     this.#runnerId = runnerId;
     this.#request = request;
@@ -111,7 +114,7 @@ export class TaskStream {
         if (event !== undefined) yield event;
         else if (this.#failure !== undefined) throw this.#failure;
         else if (this.#over) return;
-        else if (await this.#quiet(signal)) yield this.#signOfLife();
+        else if (await this.#quiet(signal)) yield await this.#signOfLife();
       }
     } finally {
       this.#stopWorking();
@@ -120,10 +123,13 @@ export class TaskStream {
     }
   }
 
-  /** Says goodbye and ends. Offers that were not sent go to the newer stream, or to other runners. */
-  close(reason: Exclude<GoAwayReason, "silent">): void {
+  /**
+   * Says goodbye and ends. Offers that were not sent go to the newer stream, or to other runners.
+   * @param newer where the newer stream is, if there is one; another replica does not know of offers that were not sent
+   */
+  close(reason: Exclude<GoAwayReason, "silent">, newer: "here" | "elsewhere" = "here"): void {
     if (this.#over) return;
-    this.#replaced = reason === "replaced";
+    this.#replaced = reason === "replaced" && newer === "here";
     this.#dropOffers(() => true);
     this.#push({ kind: "goaway", reason });
     this.#stopWorking();
@@ -194,14 +200,22 @@ export class TaskStream {
    * A host that vanished keeps its connection open for many minutes, so that of a runner that reports, the reports
    * count as contact; of others, the stream does.
    */
-  #signOfLife(): StreamEvent {
+  async #signOfLife(): Promise<StreamEvent> {
     const { presence, reports } = this.#deps;
-    if (reports.isSilent(this.#runnerId)) {
+    if (reports.isSilent(this.#runnerId) && !(await this.#isHeardElsewhere())) {
       this.#stopWorking();
       return { kind: "goaway", reason: "silent" };
     }
     if (reports.last(this.#runnerId) === undefined) presence.stamp(this.#runnerId, false);
     return { kind: "keep-alive" };
+  }
+
+  /** Its reports may go to another replica. */
+  async #isHeardElsewhere(): Promise<boolean> {
+    const { store, reports } = this.#deps;
+    if (store.changes === null) return false;
+    const runner = await store.read.runners.get(this.#runnerId).catch(() => undefined);
+    return runner !== undefined && !reports.isLongAgo(runner.lastOnline ?? 0);
   }
 
   async #work(after: Promise<void>): Promise<void> {

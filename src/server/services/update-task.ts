@@ -38,14 +38,14 @@ export class UpdateTask {
   readonly #store: Store;
   readonly #openTasks: OpenTasks;
   readonly #changes: TaskChanges;
-  readonly #resultCame: (runnerId: number, taskId: number) => void;
+  readonly #resultCame: (runnerId: number, task: Task) => void;
 
   constructor(deps: {
     readonly store: Store;
     readonly openTasks: OpenTasks;
     readonly changes: TaskChanges;
     /** A runner is done with a task, also when its result came too late to count. */
-    readonly resultCame: (runnerId: number, taskId: number) => void;
+    readonly resultCame: (runnerId: number, task: Task) => void;
   }) {
     this.#store = deps.store;
     this.#openTasks = deps.openTasks;
@@ -102,7 +102,7 @@ export class UpdateTask {
       return { change: sent, keys: late ? [...new Set([...stored, ...Object.keys(outputs)])] : stored };
     });
     // First, so that its stream need not tell the runner of an end that it has just told us.
-    if (report.result !== null) this.#resultCame(runnerId, report.taskId);
+    if (report.result !== null) this.#resultCame(runnerId, change.task);
     this.#changes.apply(change);
     const open = this.#openTasks.get(report.taskId);
     if (open !== undefined) {

@@ -1,7 +1,8 @@
 import type { LogStore } from "./log-store.ts";
 import type { Session } from "./session.ts";
-import type { ReadTables, Store, WriteTables } from "./store.ts";
+import type { ChangeLog, ReadTables, Store, WriteTables } from "./store.ts";
 import { writeTables } from "./tables/all-tables.ts";
+import { ChangeTable } from "./tables/change-table.ts";
 
 /** Runs functions in transactions. */
 export interface Writer {
@@ -13,6 +14,7 @@ export class DatabaseStore implements Store {
   readonly kind: "sqlite" | "mysql";
   readonly read: ReadTables;
   readonly logs: LogStore;
+  readonly changes: ChangeLog | null;
   readonly #session: Session;
   readonly #writer: Writer;
   readonly #resources: AsyncDisposableStack;
@@ -21,6 +23,7 @@ export class DatabaseStore implements Store {
     this.kind = reader.dialect;
     this.read = writeTables(reader);
     this.logs = logs;
+    this.changes = reader.dialect === "mysql" ? new ChangeTable(reader) : null;
     this.#session = reader;
     this.#writer = writer;
     this.#resources = resources;
@@ -28,6 +31,12 @@ export class DatabaseStore implements Store {
 
   write<T>(work: (tx: WriteTables) => Promise<T>): Promise<T> {
     return this.#writer.write(work);
+  }
+
+  async now(): Promise<number> {
+    // SQLite has no clock but that of this process.
+    if (this.kind === "sqlite") return this.#session.clock.now();
+    return Number((await this.#session.rows("SELECT ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000) AS now"))[0]?.["now"]);
   }
 
   async ping(): Promise<void> {

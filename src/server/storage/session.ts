@@ -98,6 +98,12 @@ export class Session {
     });
   }
 
+  /** Runs one statement of the read side that changes rows and commits by itself; only on MySQL. Returns the rows it changed. */
+  async commit(sql: string, values: readonly SqlValue[]): Promise<number> {
+    const result: unknown = await this.do((manager) => manager.query(sql, [...values]));
+    return typeof result === "object" && result !== null && "affectedRows" in result ? Number(result.affectedRows) : 0;
+  }
+
   /** Decoded rows; `tail` is what follows `SELECT * FROM table`. */
   async select<Row extends object>(of: RowMapper<Row>, tail: string, values: readonly SqlValue[] = []): Promise<Row[]> {
     const rows = await this.rows(`SELECT * FROM ${of.table} ${tail}`, values);

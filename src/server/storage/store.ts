@@ -19,6 +19,10 @@ export interface Store extends AsyncDisposable {
   readonly read: ReadTables;
   write<T>(work: (tx: WriteTables) => Promise<T>): Promise<T>;
   readonly logs: LogStore;
+  /** What replicas tell each other; null on the embedded database, which one process has for itself. */
+  readonly changes: ChangeLog | null;
+  /** The database's time in epoch ms, by which leases count. @throws AppError unavailable when it does not answer */
+  now(): Promise<number>;
   /** Whether the database answers. @throws AppError unavailable when it does not */
   ping(): Promise<void>;
 }
@@ -310,6 +314,23 @@ export interface MetaReads {
 export interface MetaWrites extends MetaReads {
   /** Stores a value if the key is free; returns the one that counts. */
   putIfAbsent(key: string, value: string): Promise<string>;
+}
+
+/** A message of a replica. */
+export interface ChangeLogRow {
+  /** Grows, but rows may become visible in another order. */
+  readonly id: number;
+  readonly message: string;
+}
+/** Messages that the replicas on one database leave for each other. Each call is one statement, durable at once. */
+export interface ChangeLog {
+  /** The highest id, 0 when there is none. */
+  newest(): Promise<number>;
+  append(message: string): Promise<void>;
+  /** Rows with an id above `after` that is not in `except`, by id. */
+  read(request: { after: number; except: readonly number[]; limit: number }): Promise<readonly ChangeLogRow[]>;
+  /** Deletes at most `limit` rows with ids up to `upTo`; returns how many. */
+  prune(upTo: number, limit: number): Promise<number>;
 }
 
 export interface ReadTables {

@@ -19,6 +19,8 @@ export interface MemoryStoreOptions {
    * the rows they change, as on MariaDB.
    */
   readonly isolation: "serial" | "rows";
+  /** The database's clock. @default the machine's */
+  readonly now?: () => number;
 }
 
 /**
@@ -29,6 +31,8 @@ export class MemoryStore implements Store {
   readonly kind: "sqlite" | "mysql";
   readonly read: ReadTables;
   readonly logs: LogStore;
+  /** Replicas in a simulation have a bus of their own. */
+  readonly changes = null;
   readonly #database: MemoryDatabase;
   readonly #options: MemoryStoreOptions;
   readonly #scope = new TransactionScope();
@@ -54,6 +58,11 @@ export class MemoryStore implements Store {
         if (!(error instanceof Deadlock) || attempt === ATTEMPTS) throw error;
       }
     }
+  }
+
+  async now(): Promise<number> {
+    await this.#options.pause?.("read");
+    return (this.#options.now ?? Date.now)();
   }
 
   async ping(): Promise<void> {

@@ -4,6 +4,7 @@ import { Initial1795000000000 } from "./initial.ts";
 import { Lifecycle1795230000000 } from "./lifecycle.ts";
 import { Lists1795240000000 } from "./lists.ts";
 import { LogPlaces1795250000000 } from "./log-places.ts";
+import { Replicas1795260000000 } from "./replicas.ts";
 
 /** Every migration, oldest first. Released ones never change; each may be run again after a crash in its middle. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -12,4 +13,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Lifecycle1795230000000,
   Lists1795240000000,
   LogPlaces1795250000000,
+  Replicas1795260000000,
 ];
