@@ -79,6 +79,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/logs.ts")).defineLogs,
   },
   {
+    name: "artifacts",
+    summary: "list, download and delete what runs have made",
+    group: "Workflows:",
+    load: async () => (await import("./commands/artifacts.ts")).defineArtifacts,
+  },
+  {
     name: "login",
     summary: "remember a server and its API token",
     group: "Manage:",

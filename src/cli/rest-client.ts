@@ -13,6 +13,8 @@ export interface RequestOptions {
   /** More headers. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
+  /** What a redirection means; the token stays with its server. @default error */
+  readonly redirect?: "error" | "follow";
 }
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -55,14 +57,18 @@ export class RestClient {
   }
 
   /** The answer of a request that succeeded, with its body unread. */
-  async open(method: string, path: string, { query, body, headers, signal }: RequestOptions = {}): Promise<Response> {
+  async open(
+    method: string,
+    path: string,
+    { query, body, headers, signal, redirect = "error" }: RequestOptions = {},
+  ): Promise<Response> {
     const { server, token } = this.connection;
     const url = `${server}/api/v1${path}${queryString(query)}`;
     let response: Response;
     try {
       response = await fetch(url, {
         method,
-        redirect: "error",
+        redirect,
         headers: {
           ...headers,
           authorization: `Bearer ${token}`,

@@ -81,3 +81,12 @@ export interface RestTokenRotation {
   readonly delivery: "server" | "caller";
   readonly old_expires_at: string;
 }
+
+/** ActionArtifact. */
+export interface RestArtifact {
+  readonly id: number;
+  readonly name: string;
+  readonly size_in_bytes: number;
+  readonly expired: boolean;
+  readonly expires_at: string;
+}

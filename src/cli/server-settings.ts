@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { AppError, errorText } from "../lib/errors.ts";
+import { byteSize } from "./byte-size.ts";
 import type { CliContext } from "./cli-context.ts";
 import type { LogOptions } from "./log-choices.ts";
 import { addLogSettings } from "./log-settings.ts";
@@ -28,6 +29,12 @@ export interface ServerFlags extends LogOptions {
   readonly emptyRunsOn?: "any" | "none";
   readonly runnerTokenLifetime?: number;
   readonly runnerTokenOverlap?: number;
+  readonly blobDir?: string;
+  readonly maxFileSize?: number;
+  readonly artifactRetentionDays?: number;
+  readonly cacheRetentionDays?: number;
+  readonly cacheRepositorySize?: number;
+  readonly cacheTotalSize?: number;
 }
 
 /** Adds the flags of `server` and `up`. */
@@ -92,7 +99,25 @@ export function addServerSettings(command: Command): Command {
       parse: durationMs,
     }),
   );
+  addJobServiceSettings(command);
   return addLogSettings(command);
+}
+
+/** What is kept of artifacts and caches. */
+function addJobServiceSettings(command: Command): void {
+  const days = { parse: wholeNumber(1) };
+  const size = { parse: byteSize };
+  command
+    .addOption(
+      setting("--blob-dir <directory>", "files of artifacts and caches (default: blobs in the data directory)"),
+    )
+    .addOption(setting("--max-file-size <size>", "largest artifact file or cache (default: 10g)", size))
+    .addOption(setting("--artifact-retention-days <n>", "artifacts go after it (default: 90)", days))
+    .addOption(setting("--cache-retention-days <n>", "caches go that nobody used for so long (default: 7)", days))
+    .addOption(
+      setting("--cache-repository-size <size>", "caches of one repository, 0 is no limit (default: 10g)", size),
+    )
+    .addOption(setting("--cache-total-size <size>", "all caches, 0 is no limit (default: 0)", size));
 }
 
 /** A secret setting: from its file, else the text of its flag or variable; undefined where neither is given. */

@@ -6,6 +6,8 @@ export const RUNNER_TOKEN_HEADER = "x-runner-token";
 export const REQUEST_KEY_HEADER = "x-runner-request-key";
 /** Response header of Declare: comma separated words for what the server can do beyond the basic protocol. */
 export const SERVER_CAPABILITIES_HEADER = "x-gitea-actions-capabilities";
+/** Word of it: the server takes what steps wrote to GITHUB_STEP_SUMMARY. */
+export const JOB_SUMMARY_CAPABILITY = "job-summary";
 /** Ending of the message that tells a runner that the server no longer knows it; stock runners look for it. */
 export const UNREGISTERED_RUNNER = "unregistered runner";
 /** Path below an instance's address under which Gitea serves the protocol. */

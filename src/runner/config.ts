@@ -2,6 +2,7 @@ import { isMap, isScalar, LineCounter, type Node, type Pair, parseDocument, type
 import { parseDuration } from "../lib/duration.ts";
 import { AppError } from "../lib/errors.ts";
 import { nearestName } from "../lib/nearest-name.ts";
+import { type CacheConfig, compileCache } from "./cache-config.ts";
 import { type ContainerConfig, compileContainers } from "./container-config.ts";
 import { SETTINGS, type Setting } from "./settings.ts";
 
@@ -52,6 +53,7 @@ export interface RunnerConfig {
   /** Empty: the runner's own user. */
   readonly hostRunAs: string;
   readonly containers: ContainerConfig;
+  readonly cache: CacheConfig;
   /** Address of /healthz and /readyz, or undefined. */
   readonly metricsAddress: string | undefined;
   readonly readinessGraceMs: number;
@@ -132,6 +134,7 @@ function compile(values: ReadonlyMap<string, Value>): RunnerConfig {
     hostWorkdirParent: get("host.workdir_parent"),
     hostRunAs: get("host.run_as"),
     containers: compileContainers(get),
+    cache: compileCache(get),
     metricsAddress: get<boolean>("metrics.enabled") ? get("metrics.addr") : undefined,
     readinessGraceMs: get("metrics.readiness_grace"),
     healthCheck: {

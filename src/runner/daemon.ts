@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { KillReason } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
@@ -22,11 +22,13 @@ import { type PollEnd, Poller, type PollerOptions } from "./poller.ts";
 import type { RunnerFile } from "./runner-file.ts";
 import { loadRunnerFile, saveRunnerFile } from "./runner-file.ts";
 import { lockRunnerFile } from "./runner-lock.ts";
+import { RunnerServices } from "./services/runner-services.ts";
 import { StatusReporter } from "./status-reporter.ts";
 import { takeTasks } from "./take-tasks.ts";
 import { runTask, type TaskRunnerOptions } from "./task-runner.ts";
 import { TaskSlots } from "./task-slots.ts";
 import { TokenKeeper } from "./token-keeper.ts";
+import { workFolder } from "./work-folder.ts";
 
 /** What every way of running tasks needs. */
 export interface RunnerParts {
@@ -124,12 +126,12 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   using ending = new JobsEnd(parts);
   const engines = (["docker", "podman"] as const).filter((engine) => labels.some(({ schema }) => schema === engine));
   const machineHealth = new MachineHealth({ machine, config: config.healthCheck, engines, clock });
-  const tasks = taskRunnerOptions(identity, parts, {
-    client,
-    executors,
-    labels,
-    server,
+  await using services = new RunnerServices({
+    ...{ config: config.cache, insecure: config.insecure, instanceHasCaches: server.isOurs, clock, ids, log: logger },
+    instance: address.replace(/\/+$/, ""),
+    defaultDir: join(workFolder(config), "caches"),
   });
+  const tasks = taskRunnerOptions(identity, parts, { client, executors, services, labels, server });
   const slots = new TaskSlots({
     capacity: limits.maxTasks === 1 ? 1 : config.capacity,
     ...limits,
@@ -197,7 +199,7 @@ async function startReports(
 function taskRunnerOptions(
   identity: RunnerFile,
   parts: RunnerParts,
-  rest: Pick<TaskRunnerOptions, "client" | "executors" | "labels"> & { server: ServerFacts },
+  rest: Pick<TaskRunnerOptions, "client" | "executors" | "services" | "labels"> & { server: ServerFacts },
 ): TaskRunnerOptions {
   const { config, version, clock, ids, logger, spoolFolder } = parts;
   const { server, ...others } = rest;
@@ -224,6 +226,7 @@ function taskRunnerOptions(
       retry: { baseMs: 200, maxMs: 5_000 },
     },
     actions: parts.actions,
+    insecure: config.insecure,
     cancelGraceMs: config.cancelGraceMs,
     spoolFolder,
     clock,

@@ -1,18 +1,22 @@
 import { join } from "node:path";
-import type { KillReason } from "../executors/executor.ts";
+import type { Executor, KillReason } from "../executors/executor.ts";
 import type { Clock } from "../lib/clock.ts";
 import { toAppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
+import { JOB_SUMMARY_CAPABILITY } from "../protocol/headers.ts";
 import { Result, type Task } from "../protocol/messages.ts";
 import type { ActionSource } from "./actions/action-source.ts";
 import type { RunnerClient } from "./client.ts";
 import type { Emit, Outcome } from "./engine/job-event.ts";
+import type { JobRequest } from "./engine/job-request.ts";
 import { runJob } from "./engine/run-job.ts";
 import { chooseExecutor, type ExecutorSet } from "./executor-set.ts";
 import type { RunnerLabel } from "./labels.ts";
 import type { ReportTiming } from "./report/report-parts.ts";
 import { Reporter } from "./report/reporter.ts";
+import { SummarySender } from "./report/summary-sender.ts";
+import type { RunnerServices, ServiceAccess } from "./services/runner-services.ts";
 import { planTask, type TaskPlan, type TaskPlanOptions } from "./task-plan.ts";
 
 /** What tasks are run with; the same for all tasks of a runner. */
@@ -21,9 +25,13 @@ export interface TaskRunnerOptions {
   readonly executors: ExecutorSet;
   /** Where actions come from. @default none can be fetched */
   readonly actions?: ActionSource | undefined;
+  /** What this runner offers to its jobs. @default nothing */
+  readonly services?: RunnerServices | undefined;
   readonly labels: readonly RunnerLabel[];
   readonly plan: TaskPlanOptions;
   readonly timing: ReportTiming;
+  /** Take any TLS certificate of the server. */
+  readonly insecure: boolean;
   readonly cancelGraceMs: number;
   /** Folder for the rows of jobs whose server is away. */
   readonly spoolFolder: string;
@@ -70,13 +78,28 @@ export async function runTask(
     },
   });
   logger.info({ task: id }, "task started");
-  const result = await runPlan(plan, parts, reporter.emit, stop.signal);
+  const summaries = summarySender(plan, id, parts);
+  const emit: Emit = (event) => {
+    summaries?.take(event);
+    return reporter.emit(event);
+  };
+  const result = await runPlan(plan, parts, emit, stop.signal);
+  await summaries?.finish();
   options.signal.removeEventListener("abort", onAbort);
   options.cancelled?.removeEventListener("abort", onCancel);
   const end = await reporter.finish();
   if (end === "done") logger.info({ task: id, result }, "task finished");
   else logger.error({ task: id, result, end }, "task finished, but the server could not be told everything");
   return result;
+}
+
+/** Where the server wants summaries. */
+function summarySender(plan: TaskPlan, task: string, parts: TaskRunnerOptions): SummarySender | undefined {
+  const { plan: options, insecure, logger } = parts;
+  const words = options.serverCapabilities.split(/[\s,]+/);
+  if (plan.kind !== "job" || !words.includes(JOB_SUMMARY_CAPABILITY)) return undefined;
+  const { ACTIONS_RUNTIME_TOKEN: token = "", GITEA_RUN_ID: runId = "" } = plan.request.fixedEnv;
+  return new SummarySender({ instance: options.address.replace(/\/+$/, ""), insecure, runId, token, task, logger });
 }
 
 function planSafely(task: Task, { plan, logger }: TaskRunnerOptions): TaskPlan {
@@ -94,13 +117,25 @@ async function runPlan(plan: TaskPlan, parts: TaskRunnerOptions, emit: Emit, sig
   try {
     const executor = chooseExecutor(parts.executors, parts.labels, plan.runsOn);
     // a task that is offered again after a restart must not meet the folders of its first life
-    const request = { ...plan.request, id: `${plan.request.id}-${ids.uuid().slice(0, 8)}` };
+    const id = `${plan.request.id}-${ids.uuid().slice(0, 8)}`;
+    using access = await beginServices(plan.request, executor, parts.services);
+    const request = { ...plan.request, id, fixedEnv: { ...plan.request.fixedEnv, ...access?.env } };
     const actions = parts.actions === undefined ? {} : { actions: parts.actions };
     return await runJob(request, { executor, ...actions, emit, clock, ids, logger, cancelGraceMs, signal });
   } catch (error) {
     logger.error({ err: error, job: plan.request.id }, "the job could not be run");
     return fail([toAppError(error).message], emit, clock);
   }
+}
+
+async function beginServices(
+  { fixedEnv, github, job }: JobRequest,
+  executor: Executor,
+  services: RunnerServices | undefined,
+): Promise<ServiceAccess | undefined> {
+  const token = fixedEnv["ACTIONS_RUNTIME_TOKEN"];
+  if (services === undefined || !token) return undefined;
+  return await services.begin({ token, github, inContainer: executor.name !== "host" || job.container !== undefined });
 }
 
 async function fail(problems: readonly string[], emit: Emit, clock: Clock): Promise<Outcome> {

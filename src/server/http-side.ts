@@ -6,6 +6,7 @@ import type { Logger } from "../lib/logger.ts";
 import { directRunnerCalls } from "./connect/direct-calls.ts";
 import { runnerRoutes } from "./connect/routes.ts";
 import { createHttpApp, type HttpApp, mountRunnerProtocol } from "./http-app.ts";
+import { jobServiceRoutes } from "./job-service-routes.ts";
 import { apiRoutes } from "./rest/api-routes.ts";
 import { gitRoutes } from "./rest/git-http.ts";
 import { healthRoutes } from "./rest/health-routes.ts";
@@ -47,6 +48,8 @@ export async function openHttpSide(deps: HttpSideDeps): Promise<HttpSide> {
     await mount(main, (scope) => healthRoutes(scope, rest));
     await mountRunnerProtocol(main.app, routes, direct);
     await mount(main, (scope) => apiRoutes(scope, rest), "/api/v1");
+    const jobs = { services: rest.jobServices, publicUrl: rest.publicUrl, log };
+    await mount(main, (scope) => jobServiceRoutes(scope, jobs));
     await mount(main, (scope) => gitRoutes(scope, rest));
     const address = await listen(main, options.listen);
     let runnersAddress: ListenAddress | null = null;

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
+import { DEFAULT_LIMITS, type JobServiceLimits } from "../jobservices/open-job-services.ts";
 import { AppError } from "../lib/errors.ts";
 import { nearestName } from "../lib/nearest-name.ts";
 
@@ -39,6 +40,18 @@ export interface ServerOptions {
   readonly runnerTokenLifetimeMs?: number;
   /** How long the old token of a runner works beside the new one, at the most. @default 24 h */
   readonly runnerTokenOverlapMs?: number;
+  /** Folder of the files of artifacts and caches. @default `blobs` in the data directory */
+  readonly blobDir?: string;
+  /** Most bytes of an artifact's file, or of a cache. @default 10 GiB */
+  readonly maxFileBytes?: number;
+  /** Days after which an artifact goes; also the most that a job may ask for. @default 90 */
+  readonly artifactRetentionDays?: number;
+  /** Days after which a cache goes that nobody used. @default 7 */
+  readonly cacheRetentionDays?: number;
+  /** Most bytes of the caches of one repository; 0 is no limit. @default 10 GiB */
+  readonly cacheRepositoryBytes?: number;
+  /** Most bytes of all caches; 0 is no limit. @default 0 */
+  readonly cacheTotalBytes?: number;
   /** PATH, where git and ssh are looked up. @default the usual system folders */
   readonly path?: string;
   /** Version that is shown. @default 0.0.0 */
@@ -74,10 +87,14 @@ export interface CompiledServerOptions {
   /** Null: never. */
   readonly runnerTokenLifetimeMs: number | null;
   readonly runnerTokenOverlapMs: number;
+  readonly blobDir: string;
+  readonly jobServiceLimits: JobServiceLimits;
   readonly path: string;
   readonly version: string;
   readonly writeCliFile: boolean;
 }
+
+const DAY_MS = 24 * 3_600_000;
 
 const address = z.union([
   z.string().transform((text) => parseAddress(text)),
@@ -106,6 +123,18 @@ const schema = z.strictObject({
     .int()
     .min(0)
     .default(24 * 60 * 60_000),
+  blobDir: z.string().min(1).optional(),
+  maxFileBytes: z.number().int().min(1).default(DEFAULT_LIMITS.maxFileBytes),
+  artifactRetentionDays: z
+    .number()
+    .min(0)
+    .default(DEFAULT_LIMITS.artifactRetentionMs / DAY_MS),
+  cacheRetentionDays: z
+    .number()
+    .min(0)
+    .default(DEFAULT_LIMITS.cacheRetentionMs / DAY_MS),
+  cacheRepositoryBytes: z.number().int().min(0).default(DEFAULT_LIMITS.cacheRepositoryBytes),
+  cacheTotalBytes: z.number().int().min(0).default(DEFAULT_LIMITS.cacheTotalBytes),
   path: z.string().default("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
   version: z.string().default("0.0.0"),
   writeCliFile: z.boolean().default(true),
@@ -117,10 +146,18 @@ export function compileServerOptions(options: ServerOptions): CompiledServerOpti
   if (!parsed.success) throw new AppError("invalid", `the server's settings are not valid: ${faults(parsed.error)}`);
   const { listenRunners, publicUrl, databaseUrl, repoRoot, adminToken, registrationToken, serverKey, ...rest } =
     parsed.data;
+  const { blobDir, maxFileBytes, artifactRetentionDays, cacheRetentionDays, ...others } = rest;
+  const { cacheRepositoryBytes, cacheTotalBytes, ...plain } = others;
   return {
-    ...rest,
-    dataDir: resolve(rest.dataDir),
-    runnerTokenLifetimeMs: rest.runnerTokenLifetimeMs === 0 ? null : rest.runnerTokenLifetimeMs,
+    ...plain,
+    dataDir: resolve(plain.dataDir),
+    blobDir: resolve(blobDir ?? join(plain.dataDir, "blobs")),
+    jobServiceLimits: {
+      ...{ maxFileBytes, cacheRepositoryBytes, cacheTotalBytes },
+      artifactRetentionMs: artifactRetentionDays * DAY_MS,
+      cacheRetentionMs: cacheRetentionDays * DAY_MS,
+    },
+    runnerTokenLifetimeMs: plain.runnerTokenLifetimeMs === 0 ? null : plain.runnerTokenLifetimeMs,
     listenRunners: listenRunners ?? null,
     publicUrl: publicUrl === undefined ? null : normalUrl(publicUrl),
     databaseUrl: databaseUrl ?? null,

@@ -7,6 +7,7 @@ import { type Ids, systemIds } from "../lib/ids.ts";
 import { type Logger, silentLogger } from "../lib/logger.ts";
 import { writeCliFile } from "./cli-file.ts";
 import { openHttpSide } from "./http-side.ts";
+import { serverJobServices } from "./job-services.ts";
 import { joinReplicas, type Replica } from "./replica.ts";
 import type { RestDeps } from "./rest/rest-deps.ts";
 import {
@@ -17,7 +18,7 @@ import {
 } from "./server-options.ts";
 import { type AppServices, appServices } from "./services/app-services.ts";
 import { bootstrap } from "./services/bootstrap.ts";
-import { openServerKeys } from "./services/server-keys.ts";
+import { openServerKeys, type ServerKeys } from "./services/server-keys.ts";
 import { openStore } from "./storage/open-store.ts";
 import type { Store } from "./storage/store.ts";
 
@@ -61,12 +62,17 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   const store = started.use(await openStore(storeOptions(compiled, machine)));
   const { clock, bus } = started.use(await joinReplicas(store, machine));
   const parts = { ...machine, clock, bus };
-  const services = started.use(await makeServices(compiled, store, parts, () => place.publicUrl));
+  const keys = await openKeys(compiled, store);
+  const services = started.use(await makeServices(compiled, store, keys, parts, () => place.publicUrl));
   const made = await bootstrap({ store, ...parts, ...services.protocol }, presetsOf(compiled));
   await services.protocol.start();
   const { log } = parts;
+  const jobServices = started.use(
+    serverJobServices({ options: compiled, store, keys, ...parts, ...services.protocol }),
+  );
   const rest: RestDeps = {
     ...services,
+    jobServices,
     registrationTokens: services.protocol.registrationTokens,
     ...{ clock, log, publicUrl: () => place.publicUrl, version: compiled.version },
     ...{ ready: () => store.ping(), closing: stopping.signal.signal },
@@ -105,14 +111,18 @@ function storeOptions(options: CompiledServerOptions, { clock, log }: Required<S
   return { dataDir, poolSize, clock, logger: log, ...(databaseUrl === null ? {} : { databaseUrl }) };
 }
 
+function openKeys({ dataDir, serverKey }: CompiledServerOptions, store: Store): Promise<ServerKeys> {
+  return openServerKeys({ dataDir, store, ...(serverKey === null ? {} : { key: serverKey }) });
+}
+
 async function makeServices(
   options: CompiledServerOptions,
   store: Store,
+  keys: ServerKeys,
   parts: Required<ServerParts> & Pick<Replica, "bus">,
   publicUrl: () => string,
 ): Promise<AppServices> {
-  const { dataDir, serverKey, repoRoot, allowPrivateAddresses, allowHttpClone: allowHttp } = options;
-  const keys = await openServerKeys({ dataDir, store, ...(serverKey === null ? {} : { key: serverKey }) });
+  const { dataDir, repoRoot, allowPrivateAddresses, allowHttpClone: allowHttp } = options;
   const clonePolicy = {
     repoRoot: repoRoot === null ? null : await realRoot(repoRoot),
     allowPrivateAddresses,

@@ -1,7 +1,13 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { AppError } from "../../lib/errors.ts";
-import { DESCRIPTION_HEADER, REQUEST_KEY_HEADER, SERVER_HEADER } from "../../protocol/headers.ts";
+import {
+  DESCRIPTION_HEADER,
+  JOB_SUMMARY_CAPABILITY,
+  REQUEST_KEY_HEADER,
+  SERVER_CAPABILITIES_HEADER,
+  SERVER_HEADER,
+} from "../../protocol/headers.ts";
 import type {
   DeclareRequest,
   DeclareResponseSchema,
@@ -52,6 +58,7 @@ export class RunnerCalls {
     context: HandlerContext,
   ): Promise<MessageInitShape<typeof DeclareResponseSchema>> {
     const runner = await this.#services.declareRunner.declare(callingRunner(context), request);
+    context.responseHeader.set(SERVER_CAPABILITIES_HEADER, JOB_SUMMARY_CAPABILITY);
     context.responseHeader.set(SERVER_HEADER, this.#services.serverVersion);
     return { runner: runnerMessage(runner) };
   }

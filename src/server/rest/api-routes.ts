@@ -8,7 +8,9 @@ import {
 } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { accountRoutes } from "./account-routes.ts";
+import { artifactRoutes } from "./artifact-routes.ts";
 import { authenticateHook } from "./authenticate.ts";
+import { cacheRoutes } from "./cache-routes.ts";
 import { dispatchRulesRoutes } from "./dispatch-rules-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { registrationTokenRoutes } from "./registration-token-routes.ts";
@@ -84,6 +86,8 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     runRoutes,
     submitRoutes,
     logRoutes,
+    artifactRoutes,
+    cacheRoutes,
     secretRoutes,
     variableRoutes,
     waitingJobRoutes,

@@ -1,3 +1,4 @@
+import type { OpenJobServices } from "../../jobservices/open-job-services.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { Accounts } from "../services/accounts.ts";
@@ -5,6 +6,7 @@ import type { ApiIdentity } from "../services/api-identity.ts";
 import type { ApiTokens } from "../services/api-tokens.ts";
 import type { DispatchRulesService } from "../services/dispatch-rules-service.ts";
 import type { Jobs } from "../services/jobs.ts";
+import type { KeptFiles } from "../services/kept-files.ts";
 import type { Mirrors } from "../services/mirrors.ts";
 import type { RegistrationTokens } from "../services/registration-tokens.ts";
 import type { Repositories } from "../services/repositories.ts";
@@ -34,6 +36,8 @@ export interface RestDeps {
   readonly runs: Runs;
   readonly jobs: Jobs;
   readonly logs: RunLogs;
+  readonly keptFiles: KeptFiles;
+  readonly jobServices: OpenJobServices;
   readonly runnerAdmin: RunnerAdmin;
   readonly dispatchRules: DispatchRulesService;
   readonly registrationTokens: RegistrationTokens;

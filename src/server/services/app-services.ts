@@ -11,6 +11,7 @@ import { CloneCredentials } from "./clone-credentials.ts";
 import type { ClonePolicy } from "./clone-url.ts";
 import { DispatchRulesService } from "./dispatch-rules-service.ts";
 import { Jobs } from "./jobs.ts";
+import { KeptFiles } from "./kept-files.ts";
 import { Mirrors } from "./mirrors.ts";
 import { type ProtocolServices, protocolServices } from "./protocol-services.ts";
 import { Repositories } from "./repositories.ts";
@@ -61,6 +62,7 @@ export interface AppServices extends AsyncDisposable {
   readonly runs: Runs;
   readonly jobs: Jobs;
   readonly logs: RunLogs;
+  readonly keptFiles: KeptFiles;
   readonly runnerAdmin: RunnerAdmin;
   readonly dispatchRules: DispatchRulesService;
   readonly serveGit: ServeGit;
@@ -95,6 +97,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     runs: new Runs({ store, clock, graph, definitions, publicUrl, jobsReady, cancelJobs }),
     jobs: new Jobs({ store }),
     logs: new RunLogs({ store, clock }),
+    keptFiles: new KeptFiles({ store }),
     runnerAdmin: new RunnerAdmin({
       ...{ store, clock, ids, hasher, identity, presence, editRunner, reports, runnerTokens },
     }),

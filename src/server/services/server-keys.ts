@@ -12,6 +12,8 @@ export interface ServerKeys {
   readonly seal: Buffer;
   /** HS256 of the runtime JWTs. */
   readonly jwt: Buffer;
+  /** HMAC-SHA256 of signed addresses. */
+  readonly sign: Buffer;
   /** Says which key it is without giving it away. */
   readonly check: string;
 }
@@ -49,7 +51,13 @@ export function deriveServerKeys(secret: string): ServerKeys {
   }
   const derive = (purpose: string) => Buffer.from(hkdfSync("sha256", secret, "act-runner-ts", purpose, 32));
   const check = createHmac("sha256", derive("check")).update("server key check value").digest("hex");
-  return { mac: derive("token mac"), seal: derive("seal"), jwt: derive("runtime jwt"), check };
+  return {
+    mac: derive("token mac"),
+    seal: derive("seal"),
+    jwt: derive("runtime jwt"),
+    sign: derive("signed addresses"),
+    check,
+  };
 }
 
 async function keyOfFile(path: string, mayCreate: boolean): Promise<string> {

@@ -1,12 +1,25 @@
 import type { JsonValue } from "../../lib/json.ts";
 import type { Account, ApiToken, Repository, Role } from "../domain/account.ts";
 import type { DispatchRules } from "../domain/dispatch-rules.ts";
+import type { Page, PageRequest } from "../domain/page.ts";
 import type { Job, JobStatus, Run, RunStatus } from "../domain/run.ts";
 import type { Runner, RunnerVerifiers, TokenVerifier } from "../domain/runner.ts";
 import type { Scope } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { HousekeepingReads, HousekeepingWrites } from "./housekeeping-store.ts";
+import type {
+  ArtifactReads,
+  ArtifactWrites,
+  CacheReads,
+  CacheWrites,
+  OrphanedBlobReads,
+  OrphanedBlobWrites,
+  SummaryReads,
+  SummaryWrites,
+} from "./job-service-store.ts";
 import type { LogStore } from "./log-store.ts";
+
+export type { Page, PageRequest } from "../domain/page.ts";
 
 /**
  * Everything the server remembers. `read` sees committed data and never waits for a writer; its lists, counts and
@@ -25,18 +38,6 @@ export interface Store extends AsyncDisposable {
   now(): Promise<number>;
   /** Whether the database answers. @throws AppError unavailable when it does not */
   ping(): Promise<void>;
-}
-
-/** One page of a list, newest first; `total` counts all that match. */
-export interface Page<T> {
-  readonly items: readonly T[];
-  readonly total: number;
-}
-
-/** `page` counts from 1. */
-export interface PageRequest {
-  readonly page: number;
-  readonly limit: number;
 }
 
 /** Fields of `T` that the caller gives when a row is made. */
@@ -347,6 +348,10 @@ export interface ReadTables {
   readonly audit: AuditReads;
   readonly meta: MetaReads;
   readonly housekeeping: HousekeepingReads;
+  readonly artifacts: ArtifactReads;
+  readonly caches: CacheReads;
+  readonly summaries: SummaryReads;
+  readonly orphanedBlobs: OrphanedBlobReads;
 }
 export interface WriteTables {
   readonly accounts: AccountWrites;
@@ -362,4 +367,8 @@ export interface WriteTables {
   readonly audit: AuditWrites;
   readonly meta: MetaWrites;
   readonly housekeeping: HousekeepingWrites;
+  readonly artifacts: ArtifactWrites;
+  readonly caches: CacheWrites;
+  readonly summaries: SummaryWrites;
+  readonly orphanedBlobs: OrphanedBlobWrites;
 }

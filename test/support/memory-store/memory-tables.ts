@@ -1,4 +1,10 @@
 import type { HousekeepingWrites } from "../../../src/server/storage/housekeeping-store.ts";
+import type {
+  ArtifactWrites,
+  CacheWrites,
+  OrphanedBlobWrites,
+  SummaryWrites,
+} from "../../../src/server/storage/job-service-store.ts";
 import type { WriteTables } from "../../../src/server/storage/store.ts";
 import { accountTable, repositoryTable } from "./account-tables.ts";
 import { type MemoryView, tableOf } from "./memory-view.ts";
@@ -23,5 +29,9 @@ export function memoryTables(view: MemoryView): WriteTables {
     audit: auditTable(view),
     meta: metaTable(view),
     housekeeping: tableOf<HousekeepingWrites>("housekeeping", {}),
+    artifacts: tableOf<ArtifactWrites>("artifacts", {}),
+    caches: tableOf<CacheWrites>("caches", {}),
+    summaries: tableOf<SummaryWrites>("summaries", {}),
+    orphanedBlobs: tableOf<OrphanedBlobWrites>("orphanedBlobs", {}),
   };
 }

@@ -54,8 +54,8 @@ describe("compileConfig", () => {
   });
 
   it("names known keys without effect", () => {
-    expect(compileConfig(file("cache:\n  dir: /x\n")).warnings).toEqual([
-      "config.yaml, line 2: 'cache.dir' is known, but has no effect yet",
+    expect(compileConfig(file("cache:\n  external_secret: x\n")).warnings).toEqual([
+      "config.yaml, line 2: 'cache.external_secret' is known, but has no effect yet",
     ]);
   });
 

@@ -1,6 +1,7 @@
 import type { MigrationInterface } from "typeorm";
 import { Dispatch1795100000000 } from "./dispatch.ts";
 import { Initial1795000000000 } from "./initial.ts";
+import { JobServices1795290000000 } from "./job-services.ts";
 import { Lifecycle1795230000000 } from "./lifecycle.ts";
 import { Lists1795240000000 } from "./lists.ts";
 import { LogPlaces1795250000000 } from "./log-places.ts";
@@ -14,4 +15,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Lists1795240000000,
   LogPlaces1795250000000,
   Replicas1795260000000,
+  JobServices1795290000000,
 ];

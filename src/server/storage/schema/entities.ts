@@ -1,5 +1,6 @@
 import type { EntitySchema } from "typeorm";
 import { accountEntity, apiTokenEntity, membershipEntity, repositoryEntity } from "./account-entities.ts";
+import { artifactEntity, cacheEntity, orphanedBlobEntity, stepSummaryEntity } from "./job-service-entities.ts";
 import { jobEntity, runEntity, runSourceEntity, taskEntity, taskOutputEntity } from "./run-entities.ts";
 import { registrationTokenEntity, runnerEntity } from "./runner-entities.ts";
 import { auditEntity, metaEntity, orphanedLogEntity, settingEntity, tasksVersionEntity } from "./server-entities.ts";
@@ -22,4 +23,8 @@ export const entities: EntitySchema[] = [
   auditEntity,
   metaEntity,
   orphanedLogEntity,
+  artifactEntity,
+  cacheEntity,
+  stepSummaryEntity,
+  orphanedBlobEntity,
 ] as EntitySchema[];

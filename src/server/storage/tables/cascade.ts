@@ -19,6 +19,8 @@ export async function deleteRepository(session: Session, id: number): Promise<De
   const tasks = await session.rows("SELECT id FROM task WHERE repository_id = ?", [id]);
   const taskIds = tasks.map((row) => Number(row["id"]));
   await rememberOrphans(session, taskIds);
+  await rememberBlobs(session, "repository_id", id);
+  await session.run(`INSERT INTO orphaned_blob (folder) SELECT folder FROM cache_entry WHERE repository_id = ?`, [id]);
   const runnerIds = await deleteScope(session, "scope_repository_id = ?", [id]);
   await session.run("DELETE FROM api_token WHERE grant_kind = 'repository' AND grant_repository_id = ?", [id]);
   await session.run("DELETE FROM tasks_version WHERE scope_key = ?", [`repository:${id}`]);
@@ -52,6 +54,11 @@ export async function rememberOrphans(session: Session, taskIds: readonly number
     await session.run(sql, chunk);
   }
   session.orphanLogs(taskIds);
+}
+
+/** Notes that the files of the artifacts of a run or a repository are to go. */
+export async function rememberBlobs(session: Session, of: "run_id" | "repository_id", id: number): Promise<void> {
+  await session.run(`INSERT INTO orphaned_blob (folder) SELECT folder FROM artifact WHERE ${of} = ?`, [id]);
 }
 
 async function deleteScope(session: Session, where: string, values: SqlValue[]): Promise<number[]> {

@@ -4,7 +4,7 @@ import { RowMapper } from "../schema/row-mapper.ts";
 import { runEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
 import type { New, Page, PageRequest, RunFilter, RunWrites } from "../store.ts";
-import { rememberOrphans } from "./cascade.ts";
+import { rememberBlobs, rememberOrphans } from "./cascade.ts";
 import { readMany, readPage } from "./page.ts";
 import { changeTotals, totalOf } from "./repository-totals.ts";
 
@@ -72,6 +72,7 @@ export class RunTable implements RunWrites {
     const tasks = await this.#session.rows("SELECT id FROM task WHERE run_id = ?", [id]);
     const taskIds = tasks.map((row) => Number(row["id"]));
     await rememberOrphans(this.#session, taskIds);
+    await rememberBlobs(this.#session, "run_id", id);
     const [found] = await this.#session.rows("SELECT repository_id FROM run WHERE id = ?", [id]);
     if (found === undefined) return taskIds;
     const jobs = await this.#session.rows("SELECT COUNT(*) AS total FROM job WHERE run_id = ?", [id]);
