@@ -32,15 +32,26 @@ const ROOT_KEYS = ["name", "run-name", "on", "env", "defaults", "permissions"];
  * needs). A condition becomes `always()`: a runner that evaluated it again knows only the direct needs, fewer keys of
  * `github`, and not that the run was cancelled, so that it could skip a job that the server decided to run.
  *
- * @throws AppError("not_found") when the source has no such job, AppError("invalid") when it is no workflow
  */
-export function jobPayload(source: string, jobId: string, leg: Pick<JobLeg, "name" | "runsOn" | "matrix">): string {
+export interface JobPayloads {
+  /** @throws AppError not_found when the workflow has no such job */
+  of(jobId: string, leg: Leg): string;
+}
+
+type Leg = Pick<JobLeg, "name" | "runsOn" | "matrix">;
+
+/** Parses a workflow file, once for all its jobs. @throws AppError invalid when it is no workflow */
+export function openPayloads(source: string): JobPayloads {
   const refusal = refuseHostileYaml(source, YAML_LIMITS);
   if (refusal !== undefined) throw new AppError("invalid", refusal);
   const document = parseDocument(source, { uniqueKeys: false, prettyErrors: false, logLevel: "silent" });
   const root = new Copier(document).copy(document.contents);
   if (!document.errors.every(isTolerated) || !isMap(root))
     throw new AppError("invalid", "The workflow is not a YAML mapping");
+  return { of: (jobId, leg) => payloadOf(root as YAMLMap, jobId, leg) };
+}
+
+function payloadOf(root: YAMLMap, jobId: string, leg: Leg): string {
   const job = entryOf(entryOf(root, "jobs"), jobId);
   if (!isMap(job)) throw new AppError("not_found", `The workflow has no job '${jobId}'`);
   const payload = new YAMLMap();
@@ -56,7 +67,7 @@ export function jobPayload(source: string, jobId: string, leg: Pick<JobLeg, "nam
   });
 }
 
-function decided(job: YAMLMap, leg: Pick<JobLeg, "name" | "runsOn" | "matrix">): YAMLMap {
+function decided(job: YAMLMap, leg: Leg): YAMLMap {
   const result = new YAMLMap();
   const wasConditional = entryOf(job, "if") !== undefined || entryOf(job, "needs") !== undefined;
   result.add(pair("name", text(leg.name)));

@@ -16,6 +16,7 @@ import type { RunnerTokenSettings } from "../../src/server/services/runner-token
 import { deriveServerKeys } from "../../src/server/services/server-keys.ts";
 import { WorkflowGraph } from "../../src/server/services/workflow-graph.ts";
 import type { Store } from "../../src/server/storage/store.ts";
+import { sameThread } from "../support/same-thread.ts";
 import { type StoreKind, storeKinds } from "../support/stores.ts";
 
 const PUBLIC_URL = "http://ci.example";
@@ -84,9 +85,9 @@ export async function openSubject(
 
 /** The services of one more server on a store. */
 export function servicesOn(store: Store, clock: Clock, tokens?: RunnerTokenSettings): ProtocolServices {
-  const definitions = new RunDefinitions();
+  const definitions = new RunDefinitions(sameThread);
   return protocolServices({
-    ...{ store, clock, definitions },
+    ...{ store, clock, definitions, threads: sameThread },
     ...(tokens === undefined ? {} : { tokens }),
     graph: new WorkflowGraph({ definitions, publicUrl: () => PUBLIC_URL }),
     ids: systemIds,

@@ -25,6 +25,7 @@ import type { ServerKeys } from "./server-keys.ts";
 import { SettingsService } from "./settings-service.ts";
 import { type Submission, type SubmittedRun, submitRun } from "./submit-run.ts";
 import { WorkflowGraph } from "./workflow-graph.ts";
+import { WorkflowThreads } from "./workflow-threads.ts";
 
 /** What all services are made of. */
 export interface AppServicesDeps {
@@ -72,11 +73,24 @@ export interface AppServices extends AsyncDisposable {
 /** Wires the services of both sides: runners (protocol) and people (runs, repositories, administration). */
 export function appServices(deps: AppServicesDeps): AppServices {
   const { store, clock, ids, log, keys, git, publicUrl, bus } = deps;
-  const definitions = new RunDefinitions();
+  const threads = new WorkflowThreads(clock);
+  const definitions = new RunDefinitions(threads);
   const graph = new WorkflowGraph({ definitions, publicUrl });
   const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
   const rules = { emptyRunsOnMatches: deps.emptyRunsOnMatches, tokens: deps.tokens };
-  const protocol = protocolServices({ store, clock, ids, log, keys, graph, definitions, settings, bus, ...rules });
+  const protocol = protocolServices({
+    store,
+    clock,
+    ids,
+    log,
+    keys,
+    graph,
+    definitions,
+    threads,
+    settings,
+    bus,
+    ...rules,
+  });
   const { hasher, box, identity, presence, dispatcher, editRunner, reports, runnerTokens, dispatch } = protocol;
   const credentials = new CloneCredentials(box);
   const { dataDir, clonePolicy: policy, lookup } = deps;
@@ -103,7 +117,11 @@ export function appServices(deps: AppServicesDeps): AppServices {
     }),
     dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch, bus }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
-    submit: (submission, options) => submitRun({ store, mirrors, clock, publicUrl, jobsReady }, submission, options),
-    [Symbol.asyncDispose]: () => protocol[Symbol.asyncDispose](),
+    submit: (submission, options) =>
+      submitRun({ store, mirrors, clock, threads, definitions, publicUrl, jobsReady }, submission, options),
+    async [Symbol.asyncDispose]() {
+      await protocol[Symbol.asyncDispose]();
+      await threads[Symbol.asyncDispose]();
+    },
   };
 }

@@ -34,6 +34,7 @@ import { TaskStreams } from "./task-streams.ts";
 import { TasksVersions } from "./tasks-versions.ts";
 import { TokenHasher } from "./token-hasher.ts";
 import { UpdateTask } from "./update-task.ts";
+import type { WorkflowThreads } from "./workflow-threads.ts";
 
 /** What the services of the runner protocol are made of. */
 export interface ProtocolServicesDeps {
@@ -44,6 +45,7 @@ export interface ProtocolServicesDeps {
   readonly keys: ServerKeys;
   readonly graph: JobGraph;
   readonly definitions: RunDefinitions;
+  readonly threads: Pick<WorkflowThreads, "payload">;
   readonly settings: PayloadSettings;
   /** Whether a job without `runs-on` fits any runner. @default true */
   readonly emptyRunsOnMatches?: boolean;
@@ -105,7 +107,7 @@ function wire(deps: ProtocolServicesDeps) {
   const presence = new Presence({ store, clock, log });
   const openTasks = new OpenTasks({ store, clock });
   const versions = new TasksVersions(store);
-  const payloads = new TaskPayloads({ store, box, definitions, runtimeTokens, settings });
+  const payloads = new TaskPayloads({ store, box, definitions, threads: deps.threads, runtimeTokens, settings });
   const dispatch = new DispatchSettings({ store, emptyRunsOnMatches: deps.emptyRunsOnMatches ?? true });
   const claims = new JobClaims({
     store,

@@ -2,22 +2,22 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { Diagnostic } from "../../workflow/diagnostic.ts";
-import { fromJson } from "../../workflow/expressions/value.ts";
 import type { Workflow } from "../../workflow/model.ts";
-import { parseWorkflow } from "../../workflow/parse-workflow.ts";
 import type { Repository } from "../domain/account.ts";
 import { isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { New, Store } from "../storage/store.ts";
 import { checkDispatchInputs, type DispatchInputs } from "./dispatch-inputs.ts";
 import { githubContext } from "./github-context.ts";
 import type { Mirrors } from "./mirrors.ts";
-import { type PlannedRun, planJobs } from "./plan-jobs.ts";
+import type { PlannedRun } from "./plan-jobs.ts";
+import type { RunDefinitions } from "./run-definitions.ts";
 import { chooseEvent, eventPayload } from "./run-event.ts";
 import { deriveRunStatus } from "./run-status-update.ts";
 import { truncated } from "./runner-fields.ts";
 import { variablesFor } from "./variables-for.ts";
 import { findWorkflow } from "./workflow-files.ts";
 import { workflowMistakes } from "./workflow-mistakes.ts";
+import type { WorkflowThreads } from "./workflow-threads.ts";
 
 /** Longest title of a run that is kept, in characters. */
 const LONGEST_TITLE = 255;
@@ -27,6 +27,8 @@ export interface SubmitRunDeps {
   readonly store: Store;
   readonly mirrors: Mirrors;
   readonly clock: Clock;
+  readonly threads: Pick<WorkflowThreads, "read" | "plan">;
+  readonly definitions: RunDefinitions;
   readonly publicUrl: () => string;
   /** Told of the jobs that wait, once they are durable. */
   readonly jobsReady: (jobs: readonly Job[]) => void;
@@ -67,16 +69,17 @@ export async function submitRun(
   const { repository } = submission;
   const commit = await deps.mirrors.resolve(repository, submission, options);
   const file = await findWorkflow(deps.mirrors, repository, commit.sha, submission.workflow, options);
-  const { workflow, diagnostics } = parseWorkflow(file.source);
+  const { workflow, diagnostics } = await deps.threads.read(file.source);
   if (workflow === undefined) throw workflowMistakes(file.path, diagnostics) ?? noWorkflow(file.path);
   const event = chooseEvent(workflow, file.path, submission.event);
   const inputs = inputsFor(workflow, event, file.path, submission.inputs ?? {});
   const run = await draftRun(deps, submission, { workflow, event, inputs, commit, path: file.path }, options);
-  const planned = await plan(deps, workflow, run, inputs, repository);
+  const planned = await plan(deps, { workflow, source: file.source }, run, inputs, repository);
   const found = [...diagnostics, ...planned.diagnostics];
   const mistakes = workflowMistakes(file.path, found);
   if (mistakes !== undefined) throw mistakes;
   const stored = await store(deps, run, planned, file.source);
+  deps.definitions.learn(stored.run.id, workflow);
   deps.jobsReady(stored.jobs.filter((job) => job.status === "waiting"));
   return { run: stored.run, warnings: found };
 }
@@ -140,7 +143,7 @@ async function draftRun(
 
 async function plan(
   deps: SubmitRunDeps,
-  workflow: Workflow,
+  { workflow, source }: { readonly workflow: Workflow; readonly source: string },
   run: New<Omit<Run, "number">>,
   inputs: DispatchInputs,
   repository: Repository,
@@ -150,14 +153,13 @@ async function plan(
     ownerId: repository.ownerId,
     repositoryId: repository.id,
   });
-  const contexts = {
-    github: fromJson(
-      githubContext({ ...github, run: { ...run, number: await nextNumber(deps, workflow, repository.id) } }),
-    ),
-    inputs: fromJson({ ...inputs.typed }),
-    vars: fromJson(vars),
-  };
-  return planJobs(workflow, contexts, run.attempt, run.createdAt);
+  const number = await nextNumber(deps, workflow, repository.id);
+  return await deps.threads.plan(source, {
+    github: githubContext({ ...github, run: { ...run, number } }),
+    inputs: { ...inputs.typed },
+    vars,
+    ...{ attempt: run.attempt, now: run.createdAt },
+  });
 }
 
 /** The number the run will most likely get, for a `run-name`; the number itself is given when the run is stored. */

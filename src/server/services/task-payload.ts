@@ -1,6 +1,5 @@
 import { AppError } from "../../lib/errors.ts";
 import type { JsonValue } from "../../lib/json.ts";
-import { jobPayload } from "../../workflow/job-payload.ts";
 import { type JobOutcome, mergeLegs } from "../../workflow/needs-context.ts";
 import type { Repository } from "../domain/account.ts";
 import type { Job, Run } from "../domain/run.ts";
@@ -17,6 +16,7 @@ import type { SecretBox } from "./secret-box.ts";
 import { secretContext } from "./secret-context.ts";
 import { directNeeds } from "./settle-graph.ts";
 import { variablesFor } from "./variables-for.ts";
+import type { WorkflowThreads } from "./workflow-threads.ts";
 
 /** Everything a runner gets to do a job. */
 export interface TaskPayload {
@@ -55,6 +55,7 @@ export class TaskPayloads {
   readonly #box: SecretBox;
   readonly #definitions: RunDefinitions;
   readonly #runtimeTokens: RuntimeTokens;
+  readonly #threads: Pick<WorkflowThreads, "payload">;
   readonly #settings: PayloadSettings;
 
   constructor(deps: {
@@ -62,12 +63,14 @@ export class TaskPayloads {
     readonly box: SecretBox;
     readonly definitions: RunDefinitions;
     readonly runtimeTokens: RuntimeTokens;
+    readonly threads: Pick<WorkflowThreads, "payload">;
     readonly settings: PayloadSettings;
   }) {
     this.#store = deps.store;
     this.#box = deps.box;
     this.#definitions = deps.definitions;
     this.#runtimeTokens = deps.runtimeTokens;
+    this.#threads = deps.threads;
     this.#settings = deps.settings;
   }
 
@@ -92,7 +95,7 @@ export class TaskPayloads {
       run,
       job,
       cancelTimeoutMs: cancelTimeoutMs(definition, { github: context, vars, matrix }),
-      workflow: jobPayload(await read.runs.source(run.id), job.key, leg),
+      workflow: await this.#threads.payload(await read.runs.source(run.id), job.key, leg),
       steps: plannedSteps(definition.steps),
       context,
       secrets: isForkPullRequest(run, repository) ? {} : await this.#secrets(place),

@@ -4,7 +4,7 @@ import type { JsonValue } from "../../../src/lib/json.ts";
 import { evaluateTemplate } from "../../../src/workflow/evaluate-template.ts";
 import { expandJob } from "../../../src/workflow/expand-job.ts";
 import { fromJson, toJson } from "../../../src/workflow/expressions/value.ts";
-import { jobPayload } from "../../../src/workflow/job-payload.ts";
+import { openPayloads } from "../../../src/workflow/job-payload.ts";
 import type { Template } from "../../../src/workflow/model.ts";
 import { contexts, workflow } from "./evaluate.ts";
 import { readVector, vectorFiles } from "./reader-vectors.ts";
@@ -62,7 +62,7 @@ function shape(value: unknown): unknown {
   );
 }
 
-describe("jobPayload of the reader vectors", () => {
+describe("openPayloads of the reader vectors", () => {
   const cases = vectorFiles.flatMap((file) => {
     const { source, workflow: parsed } = readVector(file);
     const own = [...(parsed?.jobs.values() ?? [])].filter(({ uses }) => uses === undefined);
@@ -70,13 +70,13 @@ describe("jobPayload of the reader vectors", () => {
   });
 
   test.each(cases)("%s: %s keeps its meaning", (_, id, definition, source) => {
-    const payload = workflow(jobPayload(source, id, { name: "n", runsOn: ["x"], matrix: {} })).jobs.get(id);
+    const payload = workflow(openPayloads(source).of(id, { name: "n", runsOn: ["x"], matrix: {} })).jobs.get(id);
     const decided = { name: 0, if: 0, needs: [], runsOn: 0, strategy: 0 };
     expect(shape({ ...payload, ...decided })).toEqual(shape({ ...definition, ...decided }));
   });
 });
 
-describe("jobPayload", () => {
+describe("openPayloads", () => {
   const { jobs, on, env } = workflow(SOURCE);
   const definition = jobs.get("build");
   if (definition === undefined) throw new Error("no job");
@@ -85,7 +85,7 @@ describe("jobPayload", () => {
   test.each(legs.map((leg) => [JSON.stringify(leg.matrix), leg] as const))(
     "leg %s comes out as it went in",
     (_, leg) => {
-      const payload = workflow(jobPayload(SOURCE, "build", leg));
+      const payload = workflow(openPayloads(SOURCE).of("build", leg));
       expect([...payload.jobs.keys()]).toEqual(["build"]);
       const job = payload.jobs.get("build");
       expect(shape(job?.steps)).toEqual(shape(definition.steps));
@@ -100,7 +100,7 @@ describe("jobPayload", () => {
 
   test("what the server evaluated is not evaluated again by the runner", () => {
     const leg = legs.at(-1);
-    const payload = workflow(jobPayload(SOURCE, "build", leg as never)).jobs.get("build");
+    const payload = workflow(openPayloads(SOURCE).of("build", leg as never)).jobs.get("build");
     const context = contexts({ secrets: { T: "leaked" } });
     expect(evaluateTemplate(payload?.name as Template, context)).toBe("b T ${{ secrets.T }}");
     expect(toJson(evaluateTemplate(payload?.strategy?.matrix as Template, context))).toEqual({
@@ -110,18 +110,21 @@ describe("jobPayload", () => {
   });
 
   test("keys are Gitea's; the decisions of the server are written out", () => {
-    const payload = parse(jobPayload(SOURCE, "build", legs[0] as never)) as Record<string, Record<string, unknown>>;
+    const payload = parse(openPayloads(SOURCE).of("build", legs[0] as never)) as Record<
+      string,
+      Record<string, unknown>
+    >;
     expect(Object.keys(payload)).toEqual(["name", "run-name", "on", "env", "permissions", "jobs"]);
     const job = payload["jobs"]?.["build"] as Record<string, unknown>;
     expect(job).not.toHaveProperty("needs");
     expect(job).toMatchObject({ if: "always()", "runs-on": ["linux", "big"], strategy: { "fail-fast": false } });
-    expect(parse(jobPayload(SOURCE, "first", { name: "first", runsOn: ["x"], matrix: {} }))).toMatchObject({
+    expect(parse(openPayloads(SOURCE).of("first", { name: "first", runsOn: ["x"], matrix: {} }))).toMatchObject({
       jobs: { first: { name: "first", "runs-on": ["x"], steps: [{ uses: "actions/checkout@v4" }] } },
     });
   });
 
   test("scalars keep their spelling, since other runners take them as texts", () => {
-    const text = jobPayload(SOURCE, "build", legs[0] as never);
+    const text = openPayloads(SOURCE).of("build", legs[0] as never);
     expect(text).toMatch(
       /A: 3\.10, B: yes, C: 012, D: "yes", E: 0x1F, F: ~, G: "5", H: 0\.84551240822557006, I: 2001-01-01, J: "1"/,
     );
@@ -129,7 +132,7 @@ describe("jobPayload", () => {
 
   test("evaluated texts are quoted, so that YAML 1.1 does not take them for something else", () => {
     const leg = { name: "yes", runsOn: ["on", "012"], matrix: { v: "2001-01-01" } };
-    const text = jobPayload(SOURCE, "build", leg);
+    const text = openPayloads(SOURCE).of("build", leg);
     for (const quoted of ['name: "yes"', '- "on"', '- "012"', '- "2001-01-01"']) expect(text).toContain(quoted);
   });
 
@@ -139,6 +142,6 @@ describe("jobPayload", () => {
     ["a", "- ".repeat(100), "invalid"],
   ])("job %s of %j is refused", (id, source, code) => {
     const leg = { name: "x", runsOn: [], matrix: {} };
-    expect(() => jobPayload(source, id, leg)).toThrow(expect.objectContaining({ code }));
+    expect(() => openPayloads(source).of(id, leg)).toThrow(expect.objectContaining({ code }));
   });
 });

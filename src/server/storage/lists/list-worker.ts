@@ -1,38 +1,24 @@
-import { type MessagePort, parentPort, workerData } from "node:worker_threads";
-import { prepareReader, type SqliteConnection, type SqliteStatement, sqliteDriver } from "../sqlite-driver.ts";
-import type { ListAsk, ListReply } from "./list-messages.ts";
+import { parentPort, workerData } from "node:worker_threads";
+import { serveAsks } from "../../../lib/serve-asks.ts";
+import type { RawRow } from "../sql-value.ts";
+import { prepareReader, type SqliteStatement, sqliteDriver } from "../sqlite-driver.ts";
+import type { ListAsk } from "./list-reader.ts";
 
 /** Prepared statements that are kept; lists have few different ones. */
 const MOST_STATEMENTS = 200;
 const BUSY_TIMEOUT_MS = 5_000;
 
-if (parentPort === null) throw new Error("list-worker.ts runs as a worker thread only");
-serve(parentPort, workerData as string);
+const db = new sqliteDriver(workerData as string, { readonly: true, timeout: BUSY_TIMEOUT_MS });
+prepareReader(db);
+const statements = new Map<string, SqliteStatement>();
+serveAsks(parentPort, rows, () => db.close());
 
-/** Answers one SELECT after the other until it is told to end. */
-function serve(port: MessagePort, path: string): void {
-  const db = new sqliteDriver(path, { readonly: true, timeout: BUSY_TIMEOUT_MS });
-  prepareReader(db);
-  const statements = new Map<string, SqliteStatement>();
-  port.on("message", (ask: ListAsk | null) => {
-    if (ask === null) {
-      db.close();
-      port.close();
-    } else port.postMessage(answer(db, statements, ask));
-  });
-}
-
-function answer(db: SqliteConnection, statements: Map<string, SqliteStatement>, { sql, values }: ListAsk): ListReply {
-  try {
-    let statement = statements.get(sql);
-    if (statement === undefined) {
-      if (statements.size >= MOST_STATEMENTS) statements.clear();
-      statement = db.prepare(sql);
-      statements.set(sql, statement);
-    }
-    return { rows: statement.all(...values) };
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    return { error: error instanceof Error ? error.message : String(error), code };
+function rows({ sql, values }: ListAsk): RawRow[] {
+  let statement = statements.get(sql);
+  if (statement === undefined) {
+    if (statements.size >= MOST_STATEMENTS) statements.clear();
+    statement = db.prepare(sql);
+    statements.set(sql, statement);
   }
+  return statement.all(...values);
 }

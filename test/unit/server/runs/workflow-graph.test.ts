@@ -2,11 +2,15 @@ import { expect, it } from "vitest";
 import type { Job } from "../../../../src/server/domain/run.ts";
 import { RunDefinitions } from "../../../../src/server/services/run-definitions.ts";
 import { WorkflowGraph } from "../../../../src/server/services/workflow-graph.ts";
+import { sameThread } from "../../../support/same-thread.ts";
 import { openTestStore } from "../../../support/stores.ts";
 
 it("fails the rest of a run whose workflow cannot be read any more, and not the report that asks", async () => {
   await using store = await openTestStore();
-  const graph = new WorkflowGraph({ definitions: new RunDefinitions(), publicUrl: () => "http://ci.example" });
+  const graph = new WorkflowGraph({
+    definitions: new RunDefinitions(sameThread),
+    publicUrl: () => "http://ci.example",
+  });
   const runId = await store.write(async (tx) => {
     const owner = await tx.accounts.insert({ name: "o", kind: "user", createdAt: 1 });
     const place = { ownerId: owner.id, createdAt: 1 };

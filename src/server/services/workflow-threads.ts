@@ -1,0 +1,67 @@
+import type { Clock } from "../../lib/clock.ts";
+import { AppError } from "../../lib/errors.ts";
+import { WorkerPool } from "../../lib/worker-pool.ts";
+import type { PlannedRun } from "./plan-jobs.ts";
+import type { PayloadLeg, PlanFacts, ReadWorkflow, WorkflowAnswer, WorkflowAsk } from "./workflow-calls.ts";
+
+/** A file at the limits of the language takes 1 to 3 s on a slow machine. */
+const LIMIT_MS = 10_000;
+const MOST_WAITING = 2_000;
+
+/** The worker file beside this one: `.ts` when run from source, `.js` when built. */
+const WORKER_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "./workflow-worker.ts" : "./workflow-worker.js",
+  import.meta.url,
+);
+
+/**
+ * Reads workflow files in threads with a time limit: a file that takes seconds stops nobody. What is submitted and
+ * what is handed out have threads of their own, so that hostile submissions do not hold up jobs that are ready.
+ */
+export class WorkflowThreads implements AsyncDisposable {
+  readonly #submitted: WorkerPool<WorkflowAsk, WorkflowAnswer>;
+  readonly #handedOut: WorkerPool<WorkflowAsk, WorkflowAnswer>;
+
+  constructor(clock: Clock) {
+    const options = { file: WORKER_FILE, threads: 1, mostWaiting: MOST_WAITING, limit: { clock, ms: LIMIT_MS } };
+    this.#submitted = new WorkerPool({ ...options, name: "workflow files" });
+    this.#handedOut = new WorkerPool({ ...options, name: "job payloads" });
+  }
+
+  /** Reads a file that is submitted. @throws AppError invalid when that takes too long; unavailable, exhausted */
+  async read(source: string): Promise<ReadWorkflow> {
+    return (await inTime(this.#submitted.ask({ kind: "read", source }))) as ReadWorkflow;
+  }
+
+  /** Plans a run of a file that `read` found sound. @throws AppError invalid when that takes too long; unavailable, exhausted */
+  async plan(source: string, facts: PlanFacts): Promise<PlannedRun> {
+    return (await inTime(this.#submitted.ask({ kind: "plan", source, facts }))) as PlannedRun;
+  }
+
+  /** Reads the file of a run that exists. @throws AppError invalid when that takes too long; unavailable, exhausted */
+  async readStored(source: string): Promise<ReadWorkflow> {
+    return (await inTime(this.#handedOut.ask({ kind: "read", source }))) as ReadWorkflow;
+  }
+
+  /** See `openPayloads`. @throws AppError invalid or not_found as that says; unavailable, exhausted */
+  async payload(source: string, jobId: string, leg: PayloadLeg): Promise<string> {
+    const { name, runsOn, matrix } = leg;
+    return (await inTime(
+      this.#handedOut.ask({ kind: "payload", source, jobId, leg: { name, runsOn, matrix } }),
+    )) as string;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#submitted[Symbol.asyncDispose](), this.#handedOut[Symbol.asyncDispose]()]);
+  }
+}
+
+/** Time is the file's fault, and would be the next time, too. */
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "timeout") throw error;
+    throw new AppError("invalid", "the workflow file takes too long to read; make it smaller and simpler", error);
+  }
+}
