@@ -3,9 +3,8 @@ import type { JsonValue } from "../../lib/json.ts";
 import { type JobOutcome, mergeLegs } from "../../workflow/needs-context.ts";
 import type { Repository } from "../domain/account.ts";
 import type { Job, Run } from "../domain/run.ts";
-import type { Scope } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
-import type { Store } from "../storage/store.ts";
+import type { SettingReads, Store } from "../storage/store.ts";
 import { cancelTimeoutMs } from "./cancel-timeout.ts";
 import { githubContext } from "./github-context.ts";
 import { jobLeg } from "./job-leg.ts";
@@ -15,7 +14,7 @@ import type { RuntimeTokens } from "./runtime-tokens.ts";
 import type { SecretBox } from "./secret-box.ts";
 import { secretContext } from "./secret-context.ts";
 import { directNeeds } from "./settle-graph.ts";
-import { variablesFor } from "./variables-for.ts";
+import { variablesOf } from "./variables-for.ts";
 import type { WorkflowThreads } from "./workflow-threads.ts";
 
 /** Everything a runner gets to do a job. */
@@ -86,19 +85,19 @@ export class TaskPayloads {
     if (definition === undefined || leg === undefined) {
       throw new AppError("internal", `the workflow of run ${run.id} has no job "${job.key}" that can be run`);
     }
-    const place = { ownerId: job.ownerId, repositoryId: job.repositoryId };
     const siblings = definition.needs.length === 0 ? [] : await read.jobs.listByRun(run.id);
     const context = this.#context(run, job, repository);
-    const vars = await variablesFor(read.settings, place);
+    const settings = await read.settings.visibleTo({ ownerId: job.ownerId, repositoryId: job.repositoryId });
+    const vars = variablesOf(settings);
     const matrix = { ...leg.matrix };
     return {
       run,
       job,
       cancelTimeoutMs: cancelTimeoutMs(definition, { github: context, vars, matrix }),
-      workflow: await this.#threads.payload(await read.runs.source(run.id), job.key, leg),
+      workflow: await this.#threads.payload(await this.#definitions.source(read.runs, run.id), job.key, leg),
       steps: plannedSteps(definition.steps),
       context,
-      secrets: isForkPullRequest(run, repository) ? {} : await this.#secrets(place),
+      secrets: isForkPullRequest(run, repository) ? {} : this.#secrets(settings),
       vars,
       needs: Object.fromEntries([...directNeeds(definition, siblings)].map(([key, legs]) => [key, mergeLegs(legs)])),
     };
@@ -139,16 +138,11 @@ export class TaskPayloads {
     };
   }
 
-  async #secrets(place: { readonly ownerId: number; readonly repositoryId: number }): Promise<Record<string, string>> {
-    const scopes: readonly Scope[] = [
-      { kind: "owner", ownerId: place.ownerId },
-      { kind: "repository", ownerId: place.ownerId, repositoryId: place.repositoryId },
-    ];
+  #secrets(settings: Awaited<ReturnType<SettingReads["visibleTo"]>>): Record<string, string> {
     const secrets: Record<string, string> = {};
-    for (const scope of scopes) {
-      for (const { name, value } of await this.#store.read.settings.list("secret", scope)) {
-        secrets[name.toUpperCase()] = this.#box.open(value, secretContext(scope, name));
-      }
+    for (const { kind, scope, name, value } of settings) {
+      if (kind !== "secret" || scope.kind === "global") continue;
+      secrets[name.toUpperCase()] = this.#box.open(value, secretContext(scope, name));
     }
     return secrets;
   }

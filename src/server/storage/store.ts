@@ -283,6 +283,11 @@ export interface Setting {
 }
 export interface SettingReads {
   list(kind: "secret" | "variable", scope: Scope): Promise<readonly Setting[]>;
+  /** All that the jobs of a repository may see: the server's, its owner's, its own, in this order. */
+  visibleTo(repository: {
+    readonly ownerId: number;
+    readonly repositoryId: number;
+  }): Promise<readonly (Setting & { readonly kind: "secret" | "variable"; readonly scope: Scope })[]>;
 }
 export interface SettingWrites extends SettingReads {
   /** True when it is new. */

@@ -1,4 +1,4 @@
-import type { Scope } from "../../domain/scope.ts";
+import { GLOBAL_SCOPE, type Scope } from "../../domain/scope.ts";
 import { isDuplicate } from "../database-errors.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { scopeToRow, whereScope } from "../schema/scope-columns.ts";
@@ -20,6 +20,35 @@ export class SettingTable implements SettingWrites {
     const { sql, values } = whereScope(scope);
     const found = await this.#session.select(rows, `WHERE kind = ? AND ${sql} ORDER BY name`, [kind, ...values]);
     return found.map(({ name, value, description, createdAt }) => ({ name, value, description, createdAt }));
+  }
+
+  async visibleTo({
+    ownerId,
+    repositoryId,
+  }: {
+    readonly ownerId: number;
+    readonly repositoryId: number;
+  }): Promise<readonly (Setting & { readonly kind: "secret" | "variable"; readonly scope: Scope })[]> {
+    const scopes: readonly Scope[] = [
+      GLOBAL_SCOPE,
+      { kind: "owner", ownerId },
+      { kind: "repository", ownerId, repositoryId },
+    ];
+    const conditions = scopes.map(whereScope);
+    // One statement: this is asked for each job that is handed out.
+    const sql = conditions.map(
+      (scope) => `SELECT * FROM setting WHERE kind IN ('secret', 'variable') AND ${scope.sql}`,
+    );
+    const raw = await this.#session.rows(
+      sql.join(" UNION ALL "),
+      conditions.flatMap(({ values }) => values),
+    );
+    const found = raw.map((row) => rows.decode(row));
+    return scopes.flatMap((scope) =>
+      found
+        .filter((row) => row.scopeKind === scope.kind)
+        .map(({ kind, name, value, description, createdAt }) => ({ kind, scope, name, value, description, createdAt })),
+    );
   }
 
   async put(kind: "secret" | "variable", scope: Scope, setting: Setting): Promise<boolean> {
