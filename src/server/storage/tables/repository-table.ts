@@ -10,8 +10,9 @@ import type { New, Page, PageRequest, RepositoryWrites } from "../store.ts";
 import { type Deleted, deleteRepository } from "./cascade.ts";
 
 const rows = new RowMapper<RepositoryRow>(repositoryEntity);
-const FROM = "FROM repository r JOIN account a ON a.id = r.owner_id";
-const SELECT = `SELECT r.*, a.name AS owner_name ${FROM}`;
+// Not a join: SQLite plans one anew for each value that is bound, which takes ten times as long as the query.
+const SELECT = "SELECT r.*, (SELECT name FROM account WHERE id = r.owner_id) AS owner_name FROM repository r";
+const OF_NAMED_OWNER = "r.owner_id = (SELECT id FROM account WHERE name_lower = ?)";
 
 /** Repositories. */
 export class RepositoryTable implements RepositoryWrites {
@@ -32,7 +33,7 @@ export class RepositoryTable implements RepositoryWrites {
 
   async find(ownerName: string, name: string): Promise<Repository | undefined> {
     const values = [ownerName.toLowerCase(), name.toLowerCase()];
-    return (await this.#session.rows(`${SELECT} WHERE a.name_lower = ? AND r.name_lower = ?`, values)).map(
+    return (await this.#session.rows(`${SELECT} WHERE ${OF_NAMED_OWNER} AND r.name_lower = ?`, values)).map(
       toRepository,
     )[0];
   }
@@ -54,7 +55,7 @@ export class RepositoryTable implements RepositoryWrites {
     const condition = where.join(" AND ");
     const sql = `${SELECT} WHERE ${condition} ORDER BY r.id DESC LIMIT ? OFFSET ?`;
     const [count, found] = await Promise.all([
-      this.#session.listRows(`SELECT COUNT(*) AS total ${FROM} WHERE ${condition}`, values),
+      this.#session.listRows(`SELECT COUNT(*) AS total FROM repository r WHERE ${condition}`, values),
       this.#session.listRows(sql, [...values, limit, (page - 1) * limit]),
     ]);
     return { items: found.map(toRepository), total: Number(count[0]?.["total"]) };
