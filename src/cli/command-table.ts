@@ -49,6 +49,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/join.ts")).defineJoin,
   },
   {
+    name: "one-job",
+    summary: "take one job with a credential made for it, then end with its result",
+    group: "Runner:",
+    load: async () => (await import("./commands/one-job.ts")).defineOneJob,
+  },
+  {
     name: "exec",
     summary: "run workflows here, without a server",
     group: "Workflows:",

@@ -4,6 +4,8 @@ export const RUNNER_UUID_HEADER = "x-runner-uuid";
 export const RUNNER_TOKEN_HEADER = "x-runner-token";
 /** Idempotency key of FetchTask, sent by forgejo-runner 12.5 and newer. */
 export const REQUEST_KEY_HEADER = "x-runner-request-key";
+/** Request header of FetchTask (RFC 7240): `wait=0` asks for an answer at once; ours parks the call otherwise. */
+export const PREFER_HEADER = "prefer";
 /** Response header of Declare: comma separated words for what the server can do beyond the basic protocol. */
 export const SERVER_CAPABILITIES_HEADER = "x-gitea-actions-capabilities";
 /** Word of it: the server takes what steps wrote to GITHUB_STEP_SUMMARY. */

@@ -100,6 +100,8 @@ export interface TaskLimits {
   readonly maxTasks?: number;
   /** End when there is no task at once. */
   readonly onlyNow?: boolean;
+  /** Take the job with this handle and no other. @default any */
+  readonly handle?: string;
 }
 
 /** Declares the runner, then polls and runs tasks; see `runDaemon`. */
@@ -146,7 +148,7 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   const onStored = () => reporter.soon();
   const keeper = path === undefined ? undefined : new TokenKeeper({ path, credentials, onStored, logger });
   await using _reports = await startReports(reporter, server, stop);
-  const onStreams = server.isOurs && limits.onlyNow !== true;
+  const onStreams = server.isOurs && limits.onlyNow !== true && limits.handle === undefined;
   const end = onStreams
     ? await takeTasks(
         {
@@ -176,6 +178,7 @@ function makePoller(
   return new Poller({
     ...{ ...given, fetchTimeoutMs, intervalMs, intervalMaxMs, parks: server.isOurs, clock, ids, logger },
     ...(limits.onlyNow === undefined ? {} : { onlyNow: limits.onlyNow }),
+    ...(limits.handle === undefined ? {} : { handle: limits.handle }),
   });
 }
 

@@ -1,9 +1,11 @@
 import { backOffMs } from "../lib/back-off.ts";
 import type { Clock } from "../lib/clock.ts";
+import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
-import { REQUEST_KEY_HEADER } from "../protocol/headers.ts";
+import { PREFER_HEADER, REQUEST_KEY_HEADER } from "../protocol/headers.ts";
 import type { Task } from "../protocol/messages.ts";
+import { askForTask } from "./ask-for-task.ts";
 import { classifyCallError, isDeadline, type RunnerClient } from "./client.ts";
 import { Outage } from "./report/outage.ts";
 import type { TaskSlots } from "./task-slots.ts";
@@ -15,6 +17,8 @@ export interface PollerOptions {
   readonly slots: TaskSlots;
   /** Stop when the first answer has no task. @default false */
   readonly onlyNow?: boolean;
+  /** Ask for the job with this handle and no other. @default any */
+  readonly handle?: string;
   /** Deadline of a call to a server that answers at once. */
   readonly fetchTimeoutMs: number;
   /** The server said that it holds a call until there is a task. A server that does so without a word is found out. */
@@ -62,7 +66,10 @@ export class Poller {
     this.#parks = options.parks;
   }
 
-  /** Polls until the signal aborts or there is nothing more to ask for; tasks may still be running then. */
+  /**
+   * Polls until the signal aborts or there is nothing more to ask for; tasks may still be running then.
+   * @throws AppError invalid when the server cannot be asked for that job
+   */
   async run(options: { signal: AbortSignal }): Promise<PollEnd> {
     const { signal } = options;
     const { slots, isUnfit, onlyNow = false } = this.#options;
@@ -91,15 +98,17 @@ export class Poller {
    */
   async #fetch(signal: AbortSignal): Promise<Answer> {
     const { client, clock, onPoll } = this.#options;
-    const timeoutMs = this.#parks ? PARKED_TIMEOUT_MS : this.#options.fetchTimeoutMs;
+    const { onlyNow = false, handle } = this.#options;
+    const timeoutMs = this.#parks && !onlyNow ? PARKED_TIMEOUT_MS : this.#options.fetchTimeoutMs;
     this.#askedAt = clock.now();
     using givingUp = abortAfter(signal, clock, this.#parks ? 0 : ANSWER_GRACE_MS);
     try {
-      const { task, tasksVersion } = await client.runner.fetchTask(
-        { tasksVersion: this.#version },
+      const { task, tasksVersion } = await askForTask(
+        client,
+        { tasksVersion: this.#version, handle },
         {
           timeoutMs,
-          headers: { [REQUEST_KEY_HEADER]: this.#requestKey },
+          headers: { [REQUEST_KEY_HEADER]: this.#requestKey, ...(onlyNow ? { [PREFER_HEADER]: "wait=0" } : {}) },
           signal: givingUp.signal,
         },
       );
@@ -113,6 +122,7 @@ export class Poller {
       return task === undefined ? { kind: "empty" } : { kind: "task", task };
     } catch (error) {
       if (signal.aborted) return { kind: "empty" };
+      if (error instanceof AppError) throw error;
       if (classifyCallError(error) === "unregistered") return { kind: "unregistered" };
       if (isDeadline(error)) {
         this.#empty += 1;

@@ -10,6 +10,8 @@ export interface RunOnceOptions extends RunnerParts {
   readonly labels: readonly string[];
   /** Wait until there is a task. @default false */
   readonly wait?: boolean;
+  /** Take the job with this handle and no other (Forgejo). @default any */
+  readonly handle?: string;
 }
 
 /** What came of it. */
@@ -22,7 +24,10 @@ export type RunOnceEnd =
 export async function runOnce(options: RunOnceOptions): Promise<RunOnceEnd> {
   const { address, uuid, token, name, labels } = options;
   const identity = { id: 0, uuid, name, token, address, labels, ephemeral: true };
-  const { end, lastResult } = await runTasks(identity, options, { maxTasks: 1, onlyNow: options.wait !== true });
+  const { end, lastResult } = await runTasks(identity, options, {
+    ...{ maxTasks: 1, onlyNow: options.wait !== true },
+    ...(options.handle === undefined ? {} : { handle: options.handle }),
+  });
   if (lastResult !== undefined) return { kind: "task", result: lastResult };
   return { kind: end === "enough" ? "stopped" : end };
 }

@@ -4,6 +4,7 @@ import { AppError } from "../../lib/errors.ts";
 import {
   DESCRIPTION_HEADER,
   JOB_SUMMARY_CAPABILITY,
+  PREFER_HEADER,
   REQUEST_KEY_HEADER,
   SERVER_CAPABILITIES_HEADER,
   SERVER_HEADER,
@@ -69,6 +70,7 @@ export class RunnerCalls {
     const { signal } = context;
     const { payload, tasksVersion } = await this.#services.assignTask.fetch(runner, {
       timeoutMs: context.timeoutMs(),
+      waitMs: preferredWaitMs(context.requestHeader.get(PREFER_HEADER)),
       requestKey: checkedRequestKey(context.requestHeader.get(REQUEST_KEY_HEADER)),
       signal,
     });
@@ -111,6 +113,12 @@ export class RunnerCalls {
     });
     return { ackIndex: BigInt(ackIndex) };
   }
+}
+
+/** `wait=SECONDS` of a Prefer header (RFC 7240 §4.3), in milliseconds. */
+function preferredWaitMs(header: string | null): number | undefined {
+  const found = /(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:$|[,;])/i.exec(header ?? "");
+  return found === null ? undefined : Number(found[1]) * 1000;
 }
 
 /** The description header's text; what is not percent-encoded UTF-8 is taken as it is. */

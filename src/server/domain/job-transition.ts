@@ -36,7 +36,7 @@ export function jobTransition(job: Job, event: JobEvent, now: number): JobTransi
     case "claimed": {
       if (job.status !== "waiting") return wrong(job, event);
       const { taskId, delivery } = event;
-      return changed({ ...job, status: "running", taskId, delivery, startedAt: now });
+      return changed({ ...job, status: "running", taskId, delivery, reservation: null, startedAt: now });
     }
     case "requeued":
       if (job.status === "cancelling") return changed({ ...job, status: "cancelled", stoppedAt: now });

@@ -8,6 +8,7 @@ import type { DispatchRulesService } from "../services/dispatch-rules-service.ts
 import type { Jobs } from "../services/jobs.ts";
 import type { KeptFiles } from "../services/kept-files.ts";
 import type { Mirrors } from "../services/mirrors.ts";
+import type { OneJobRunners } from "../services/one-job-runners.ts";
 import type { RegistrationTokens } from "../services/registration-tokens.ts";
 import type { Repositories } from "../services/repositories.ts";
 import type { RunLogs } from "../services/run-logs.ts";
@@ -39,6 +40,7 @@ export interface RestDeps {
   readonly keptFiles: KeptFiles;
   readonly jobServices: OpenJobServices;
   readonly runnerAdmin: RunnerAdmin;
+  readonly oneJobRunners: OneJobRunners;
   readonly dispatchRules: DispatchRulesService;
   readonly registrationTokens: RegistrationTokens;
   readonly settings: SettingsService;

@@ -51,6 +51,8 @@ export const runnerShape = z.object({
   last_online: z.string().nullable(),
   last_active: z.string().nullable(),
   created_at: z.string(),
+  /** The only job that it may do; null: any. */
+  job_id: z.number().nullable(),
   /** When the token that counts was made. */
   token_created_at: z.string(),
   /** Until when the old token works beside a new one that was not used yet; null: there is no new one. */
@@ -83,6 +85,7 @@ export function runnerJson({ runner, state, busy, report }: RunnerView): z.infer
     last_online: timeText(runner.lastOnline),
     last_active: timeText(runner.lastActive),
     created_at: timeText(runner.createdAt),
+    job_id: runner.boundJobId,
     token_created_at: timeText(runner.tokenMadeAt),
     old_token_expires_at: timeText(runner.oldTokenUntil),
   };

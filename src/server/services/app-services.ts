@@ -13,6 +13,7 @@ import { DispatchRulesService } from "./dispatch-rules-service.ts";
 import { Jobs } from "./jobs.ts";
 import { KeptFiles } from "./kept-files.ts";
 import { Mirrors } from "./mirrors.ts";
+import { OneJobRunners } from "./one-job-runners.ts";
 import { type ProtocolServices, protocolServices } from "./protocol-services.ts";
 import { Repositories } from "./repositories.ts";
 import { RunDefinitions } from "./run-definitions.ts";
@@ -65,6 +66,7 @@ export interface AppServices extends AsyncDisposable {
   readonly logs: RunLogs;
   readonly keptFiles: KeptFiles;
   readonly runnerAdmin: RunnerAdmin;
+  readonly oneJobRunners: OneJobRunners;
   readonly dispatchRules: DispatchRulesService;
   readonly serveGit: ServeGit;
   readonly submit: (submission: Submission, options: { readonly signal?: AbortSignal }) => Promise<SubmittedRun>;
@@ -115,6 +117,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     runnerAdmin: new RunnerAdmin({
       ...{ store, clock, ids, hasher, identity, presence, editRunner, reports, runnerTokens },
     }),
+    oneJobRunners: new OneJobRunners({ store, clock, ids, hasher, identity, dispatcher, ...rules }),
     dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch, bus }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
     submit: (submission, options) =>

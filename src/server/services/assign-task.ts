@@ -19,6 +19,8 @@ const PARK_WITHOUT_DEADLINE_MS = 4_000;
 export interface Fetch {
   /** Time the caller still gives, or undefined when it named none. */
   readonly timeoutMs: number | undefined;
+  /** Longest wait that the caller wants, or undefined when it did not say. */
+  readonly waitMs?: number | undefined;
   /** The caller's idempotency key, or null. */
   readonly requestKey: string | null;
   /** Aborts when the caller is gone. */
@@ -99,9 +101,13 @@ export class AssignTask {
     }
   }
 
-  async #next(runner: Runner, { timeoutMs, requestKey, signal }: Fetch): Promise<TaskPayload | undefined> {
-    const parkMs =
+  async #next(
+    runner: Runner,
+    { timeoutMs, waitMs = Number.POSITIVE_INFINITY, requestKey, signal }: Fetch,
+  ): Promise<TaskPayload | undefined> {
+    const longest =
       timeoutMs === undefined ? PARK_WITHOUT_DEADLINE_MS : Math.min(timeoutMs - MARGIN_MS, LONGEST_PARK_MS);
+    const parkMs = Math.min(longest, waitMs);
     const due = this.#clock.now() + parkMs;
     for (;;) {
       const again = this.#offerAgain.due(runner.id, requestKey);

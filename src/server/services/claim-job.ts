@@ -1,5 +1,7 @@
 import { AppError } from "../../lib/errors.ts";
 import { matches } from "../domain/labels.ts";
+import type { Job } from "../domain/run.ts";
+import type { Runner } from "../domain/runner.ts";
 import { scopeCovers } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { WriteTables } from "../storage/store.ts";
@@ -40,9 +42,10 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   const { jobId, runnerId, now } = claim;
   const run = await tx.runs.lock(claim.runId);
   const job = run === undefined ? undefined : await tx.jobs.get(jobId);
-  if (run === undefined || job?.status !== "waiting") return { kind: "lost" };
-  const runner = await tx.runners.get(runnerId);
+  if (run === undefined || job?.status !== "waiting" || isKeptFromOthers(job, runnerId, now)) return { kind: "lost" };
+  const runner = await claimingRunner(tx, runnerId);
   if (runner === undefined || runner.disabled) return { kind: "refused" };
+  if (runner.boundJobId !== null && runner.boundJobId !== jobId) return { kind: "refused" };
   if (!matches(job.runsOn, runner.labels, claim) || !scopeCovers(runner.scope, job)) return { kind: "refused" };
   if (runner.ephemeral && (await tx.tasks.openOfRunner(runnerId)).length > 0) return { kind: "refused" };
   const delivery = job.delivery + 1;
@@ -73,4 +76,14 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   }
   if (run.status !== "running") await updateRunStatus(tx, run.id, now);
   return { kind: "claimed", task };
+}
+
+/** An ephemeral runner may poll two servers at once, which must not both give it a task: its row is locked. */
+async function claimingRunner(tx: WriteTables, runnerId: number): Promise<Runner | undefined> {
+  const runner = await tx.runners.get(runnerId);
+  return runner?.ephemeral === true ? await tx.runners.lock(runnerId) : runner;
+}
+
+function isKeptFromOthers({ reservation }: Job, runnerId: number, now: number): boolean {
+  return reservation !== null && reservation.runnerId !== runnerId && reservation.until > now;
 }

@@ -11,6 +11,7 @@ import type { JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import { type ParkedPoll, ParkedPolls, type ParkOutcome } from "./parked-polls.ts";
 import type { Presence } from "./presence.ts";
+import { ReservedJobs } from "./reserved-jobs.ts";
 import type { TasksVersions } from "./tasks-versions.ts";
 import { keptUntil, type WaitingJob, WaitingJobs } from "./waiting-jobs.ts";
 
@@ -44,6 +45,7 @@ export class Dispatcher {
   readonly #onRunnerChange: (runnerId: number) => void;
   readonly #waiting = new WaitingJobs();
   readonly #parked = new ParkedPolls();
+  readonly #reserved: ReservedJobs;
   /** Jobs that are being claimed or handed to a poll; nobody else may try them. */
   readonly #taken = new Set<number>();
   /** Wake those jobs that are kept for runners with a preferred label. */
@@ -67,6 +69,7 @@ export class Dispatcher {
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
+    this.#reserved = new ReservedJobs(deps.clock);
     this.#log = deps.log;
     this.#claims = deps.claims;
     this.#openTasks = deps.openTasks;
@@ -80,7 +83,7 @@ export class Dispatcher {
 
   /** Numbers for metrics. */
   get counts(): { readonly waitingJobs: number; readonly parkedPolls: number } {
-    return { waitingJobs: this.#waiting.size, parkedPolls: this.#parked.size };
+    return { waitingJobs: this.#waiting.size + this.#reserved.size, parkedPolls: this.#parked.size };
   }
 
   /**
@@ -124,9 +127,18 @@ export class Dispatcher {
     }
   }
 
+  /** Waiting jobs are kept for others than before, and that is durable. */
+  jobsChanged(jobs: readonly WaitingJob[]): void {
+    this.jobsGone(jobs.map(({ id }) => id));
+    this.jobsReady(jobs);
+  }
+
   /** Jobs no longer wait (they were cancelled, or another replica has them). Not telling it costs a claim that fails. */
   jobsGone(jobIds: readonly number[]): void {
-    for (const id of jobIds) this.#waiting.remove(id);
+    for (const id of jobIds) {
+      this.#waiting.remove(id);
+      this.#reserved.take(id);
+    }
   }
 
   /** The runner's row was changed or deleted: its parked polls look at it anew, here and at the other replicas. */
@@ -145,6 +157,7 @@ export class Dispatcher {
   async reconcile(): Promise<void> {
     await this.#settings.load();
     const mark = this.#waiting.mark;
+    const reserved = this.#reserved.ids;
     const seen = new Set<number>();
     let after = 0;
     for (;;) {
@@ -152,6 +165,11 @@ export class Dispatcher {
       for (const job of page) {
         seen.add(job.id);
         if (this.#taken.has(job.id)) continue;
+        if (this.#isReserved(job)) {
+          this.#offer(job);
+          continue;
+        }
+        this.#reserved.take(job.id);
         this.#waiting.add(job);
         this.#wakeLater(job, this.#settings.of(job.repositoryId));
       }
@@ -160,12 +178,14 @@ export class Dispatcher {
       after = last.id;
     }
     this.#waiting.dropUnseen(seen, mark);
+    for (const id of reserved) if (!seen.has(id)) this.#reserved.take(id);
     if (this.#parked.size > 0) for (const job of this.#waiting.inOrder()) this.#offer(job);
   }
 
   /** Ends all parked polls without a task and takes no new ones. */
   stop(): void {
     this.#stopped = true;
+    this.#reserved.clear();
     for (const timer of this.#kept.values()) timer[Symbol.dispose]();
     this.#kept.clear();
     for (const poll of this.#parked.all()) this.#parked.end(poll, { kind: "over" });
@@ -180,7 +200,11 @@ export class Dispatcher {
 
   #take(runner: Runner, labels: ReadonlySet<string>): WaitingJob | undefined {
     const settings = this.#settings;
-    const job = this.#waiting.take({ runner: { scope: runner.scope, labels }, now: this.#clock.now(), settings });
+    const { boundJobId: bound } = runner;
+    const job =
+      bound === null
+        ? this.#waiting.take({ runner: { scope: runner.scope, labels }, now: this.#clock.now(), settings })
+        : (this.#reserved.take(bound, runner.id) ?? this.#waiting.takeOne(bound, settings));
     if (job !== undefined) this.#taken.add(job.id);
     return job;
   }
@@ -189,19 +213,33 @@ export class Dispatcher {
   #offer(job: WaitingJob): void {
     const rules = this.#settings.of(job.repositoryId);
     const poll = this.#bestFor(job, rules);
+    if (poll === undefined && this.#isReserved(job)) {
+      this.#waiting.remove(job.id);
+      if (!this.#stopped) this.#reserved.keep(job, () => this.#offer(job));
+      return;
+    }
     if (poll === undefined) {
       this.#waiting.add(job);
       this.#wakeLater(job, rules);
       return;
     }
     this.#waiting.remove(job.id);
+    this.#reserved.take(job.id);
     this.#waiting.handedOut(job, rules.weight);
     this.#taken.add(job.id);
     this.#parked.end(poll, { kind: "job", job });
   }
 
-  /** A runner with the preferred label, else any other once the job has waited for such a one. */
+  /** Whether one runner alone may have the job now. */
+  #isReserved({ reservation }: WaitingJob): boolean {
+    return reservation !== null && reservation.until > this.#clock.now();
+  }
+
+  /** A runner for this job alone, else one with the preferred label, else any other once the job has waited for such a one. */
   #bestFor(job: WaitingJob, rules: DispatchRules): ParkedPoll | undefined {
+    if (this.#isReserved(job)) return this.#parked.boundTo(job.id, job.reservation?.runnerId);
+    const bound = this.#parked.boundTo(job.id);
+    if (bound !== undefined) return bound;
     const { emptyRunsOnMatches } = this.#settings;
     const { preferredLabel: label } = rules;
     const preferred = label === null ? undefined : this.#parked.bestFor(job, { emptyRunsOnMatches, label });
@@ -265,6 +303,7 @@ export class Dispatcher {
         scope: runner.scope,
         labels,
         eligible,
+        boundJobId: runner.boundJobId,
         priority: runner.priority,
         idleSince: this.#presence.lastActive(runner.id) ?? 0,
         settle: (outcome) => {

@@ -1,8 +1,9 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import type { Job } from "../domain/run.ts";
 import type { Runner } from "../domain/runner.ts";
-import type { Store } from "../storage/store.ts";
+import type { Store, WriteTables } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { OpenTasks } from "./open-tasks.ts";
@@ -72,14 +73,17 @@ export class EditRunner {
 
   /** Deletes a runner; its running tasks end as `runner_deleted`, and it is told to end them. @throws AppError not_found when it is gone */
   async delete(runnerId: number, actor: Actor): Promise<void> {
-    await this.#store.write(async (tx) => {
+    const freed = await this.#store.write(async (tx) => {
       const now = this.#clock.now();
+      const runner = await tx.runners.get(runnerId);
       // In the middle of a job it has to hear that the job is over: refused at once, stock runners run it to its end.
       const reportsUntil = (await tx.tasks.openOfRunner(runnerId)).length > 0 ? now + WIND_DOWN_MS : null;
       if (!(await tx.runners.delete(runnerId, now, reportsUntil))) throw missing(runnerId);
       await audit(tx, now, actor, { action: "runner.delete", target: `runner:${runnerId}` });
+      return runner === undefined ? undefined : await freeItsJob(tx, runner);
     });
     await this.deleted([runnerId]);
+    if (freed !== undefined) this.#dispatcher.jobsChanged([freed]);
   }
 
   /** Runners were deleted (also elsewhere, with their repository or owner): what remembers them is told. */
@@ -94,6 +98,13 @@ export class EditRunner {
       }
     }
   }
+}
+
+/** The job that was kept for a runner may be taken by others. */
+async function freeItsJob(tx: WriteTables, { id, boundJobId }: Runner): Promise<Job | undefined> {
+  const job = boundJobId === null ? undefined : await tx.jobs.get(boundJobId);
+  if (job?.status !== "waiting" || job.reservation?.runnerId !== id) return undefined;
+  return (await tx.jobs.update(job.id, ["waiting"], { reservation: null })) ? { ...job, reservation: null } : undefined;
 }
 
 function missing(runnerId: number): AppError {

@@ -16,6 +16,8 @@ export interface ParkedPoll {
   readonly labels: ReadonlySet<string>;
   /** False for a runner that may not take a job now; it only waits for its time or for a change. */
   readonly eligible: boolean;
+  /** The one job that the runner may do, or null for any. */
+  readonly boundJobId: number | null;
   /** The runner's; higher goes first. */
   readonly priority: number;
   /** When the runner last worked, epoch ms; 0 when it has not. */
@@ -46,6 +48,8 @@ interface Profile {
 export class ParkedPolls {
   readonly #entries = new Map<ParkedPoll, Entry>();
   readonly #byRunner = new Map<number, Set<ParkedPoll>>();
+  /** Those of runners that may do one job only, by that job. */
+  readonly #bound = new Map<number, Set<ParkedPoll>>();
   /** Profiles by scope, then by label set. */
   readonly #profiles = new Map<string, Map<string, Profile>>();
   #order = 0;
@@ -60,10 +64,9 @@ export class ParkedPolls {
     const profile = this.#profile(poll);
     const entry: Entry = { poll, profile, order: ++this.#order, live: true };
     this.#entries.set(poll, entry);
-    if (poll.eligible) profile.heap.push(entry);
-    const polls = this.#byRunner.get(poll.runnerId);
-    if (polls === undefined) this.#byRunner.set(poll.runnerId, new Set([poll]));
-    else polls.add(poll);
+    if (isOpen(poll)) profile.heap.push(entry);
+    addTo(this.#byRunner, poll.runnerId, poll);
+    if (poll.boundJobId !== null && poll.eligible) addTo(this.#bound, poll.boundJobId, poll);
   }
 
   /** Ends a poll with an outcome; does nothing when it has ended. */
@@ -72,12 +75,19 @@ export class ParkedPolls {
     if (entry === undefined) return;
     this.#entries.delete(poll);
     entry.live = false;
-    if (poll.eligible) entry.profile.heap.lost();
+    if (isOpen(poll)) entry.profile.heap.lost();
     if (entry.profile.heap.size === 0) this.#dropProfile(entry.profile);
-    const polls = this.#byRunner.get(poll.runnerId);
-    polls?.delete(poll);
-    if (polls?.size === 0) this.#byRunner.delete(poll.runnerId);
+    removeFrom(this.#byRunner, poll.runnerId, poll);
+    if (poll.boundJobId !== null) removeFrom(this.#bound, poll.boundJobId, poll);
     poll.settle(outcome);
+  }
+
+  /** The poll of a runner that may do this job only. @param runnerId of this runner */
+  boundTo(jobId: number, runnerId?: number): ParkedPoll | undefined {
+    for (const poll of this.#bound.get(jobId) ?? []) {
+      if (runnerId === undefined || poll.runnerId === runnerId) return poll;
+    }
+    return undefined;
   }
 
   /**
@@ -158,4 +168,21 @@ function goesFirst(a: Entry, b: Entry): boolean {
 
 function isLive(entry: Entry): boolean {
   return entry.live;
+}
+
+/** Whether the poll is for any job. */
+function isOpen({ eligible, boundJobId }: ParkedPoll): boolean {
+  return eligible && boundJobId === null;
+}
+
+function addTo(sets: Map<number, Set<ParkedPoll>>, key: number, poll: ParkedPoll): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([poll]));
+  else set.add(poll);
+}
+
+function removeFrom(sets: Map<number, Set<ParkedPoll>>, key: number, poll: ParkedPoll): void {
+  const set = sets.get(key);
+  set?.delete(poll);
+  if (set?.size === 0) sets.delete(key);
 }

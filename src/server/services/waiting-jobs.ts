@@ -7,7 +7,10 @@ import type { DispatchSettings } from "./dispatch-settings.ts";
 import { LazyHeap } from "./lazy-heap.ts";
 
 /** What the dispatcher remembers of a waiting job. */
-export type WaitingJob = Pick<Job, "id" | "ownerId" | "repositoryId" | "runsOn" | "priority" | "readyAt" | "createdAt">;
+export type WaitingJob = Pick<
+  Job,
+  "id" | "ownerId" | "repositoryId" | "runsOn" | "priority" | "readyAt" | "createdAt" | "reservation"
+>;
 
 /** Jobs of one repository with the same labels. */
 interface Bucket {
@@ -73,8 +76,8 @@ export class WaitingJobs {
       bucket = { ownerId: job.ownerId, repositoryId: job.repositoryId, heap: new LazyHeap(goesFirst, isLive) };
       group.buckets.set(job.repositoryId, bucket);
     }
-    const { id, ownerId, repositoryId, priority, readyAt, createdAt } = job;
-    const kept = { id, ownerId, repositoryId, priority, readyAt, createdAt, runsOn: group.labels };
+    const { id, ownerId, repositoryId, priority, readyAt, createdAt, reservation } = job;
+    const kept = { id, ownerId, repositoryId, priority, readyAt, createdAt, reservation, runsOn: group.labels };
     const entry: Entry = { job: kept, bucket, group, added: ++this.#added, live: true };
     this.#entries.set(id, entry);
     bucket.heap.push(entry);
@@ -116,6 +119,15 @@ export class WaitingJobs {
     this.remove(best.job.id);
     this.handedOut(best.job, settings.of(best.job.repositoryId).weight);
     return best.job;
+  }
+
+  /** Takes out this job for a runner that does no other; undefined when it is not there. */
+  takeOne(jobId: number, settings: Pick<DispatchSettings, "of">): WaitingJob | undefined {
+    const job = this.#entries.get(jobId)?.job;
+    if (job === undefined) return undefined;
+    this.remove(jobId);
+    this.handedOut(job, settings.of(job.repositoryId).weight);
+    return job;
   }
 
   /** A job went to a runner: its repository's share is used up by one. */

@@ -16,7 +16,7 @@ export async function writeJob(
 ): Promise<Job | undefined> {
   const transition = jobTransition(before, event, now);
   if (transition.kind === "ignored") return undefined;
-  const { status, cause, message, taskId, delivery, readyAt, startedAt, stoppedAt } = transition.job;
-  const fields = { status, cause, message, taskId, delivery, readyAt, startedAt, stoppedAt, ...patch };
+  const { status, cause, message, taskId, delivery, reservation, readyAt, startedAt, stoppedAt } = transition.job;
+  const fields = { status, cause, message, taskId, delivery, reservation, readyAt, startedAt, stoppedAt, ...patch };
   return (await tx.jobs.update(before.id, [before.status], fields)) ? { ...transition.job, ...patch } : undefined;
 }

@@ -7,7 +7,8 @@ import { type Choice, type WaitingJob, WaitingJobs } from "../../../../src/serve
 const GLOBAL: Scope = { kind: "global" };
 
 function job(id: number, patch: Partial<WaitingJob> = {}): WaitingJob {
-  return { id, ownerId: 1, repositoryId: 10, runsOn: ["linux"], priority: 0, readyAt: id, createdAt: 0, ...patch };
+  const times = { readyAt: id, createdAt: 0, reservation: null };
+  return { id, ownerId: 1, repositoryId: 10, runsOn: ["linux"], priority: 0, ...times, ...patch };
 }
 
 function settings(rules: Readonly<Record<number, Partial<DispatchRules>>> = {}, emptyRunsOnMatches = true) {
@@ -113,8 +114,22 @@ describe("parked polls", () => {
     const outcomes: ParkOutcome[] = [];
     const settle = (outcome: ParkOutcome) => void outcomes.push(outcome);
     const labels = new Set(["linux"]);
-    return { runnerId, scope: GLOBAL, labels, eligible: true, priority: 0, idleSince: 0, settle, outcomes, ...patch };
+    const free = { eligible: true, boundJobId: null, priority: 0, idleSince: 0 };
+    return { runnerId, scope: GLOBAL, labels, ...free, settle, outcomes, ...patch };
   }
+
+  it("of runners for one job are for no other", () => {
+    const polls = new ParkedPolls();
+    const bound = poll(1, { boundJobId: 7 });
+    polls.add(bound);
+    expect(polls.bestFor(job(1), ANY)).toBeUndefined();
+    expect([polls.boundTo(7), polls.boundTo(7, 1), polls.boundTo(7, 2), polls.boundTo(1)]).toEqual([
+      ...[bound, bound],
+      ...[undefined, undefined],
+    ]);
+    polls.end(bound, { kind: "over" });
+    expect([polls.boundTo(7), polls.size]).toEqual([undefined, 0]);
+  });
 
   it("prefer the narrower scope, then the longer idle runner", () => {
     const polls = new ParkedPolls();
