@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import { systemIds } from "../../../../src/lib/ids.ts";
+import { packRows } from "../../../../src/server/domain/log-rows-builder.ts";
 import { OneJobRunners } from "../../../../src/server/services/one-job-runners.ts";
 import type { ProtocolServices } from "../../../../src/server/services/protocol-services.ts";
 import { openSubject, type ProtocolSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
@@ -91,7 +92,7 @@ describe("credentials for one job", () => {
     await restarted.start();
     const departed = await restarted.identity.identify(runner.uuid, token, "a");
     expect(departed.deletedAt).toBe(clock.now());
-    const rows = [{ time: clock.now(), content: "the last words" }];
+    const rows = packRows([{ time: clock.now(), content: "the last words" }]);
     const batch = { taskId, index: 0, rows, noMore: true };
     expect(await restarted.appendLog.append(departed.id, batch)).toBe(1);
     await expect(restarted.identity.identify(runner.uuid, "wrong", "a")).rejects.toThrow(/unregistered runner$/);
