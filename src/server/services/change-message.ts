@@ -22,6 +22,7 @@ const change = z.discriminatedUnion("kind", [
       priority: z.number(),
       readyAt: z.number().nullable(),
       createdAt: z.number(),
+      reservation: z.object({ runnerId: id, until: z.number() }).nullable().default(null),
     }),
   }),
   z.object({ kind: z.literal("job-gone"), jobId: id }),

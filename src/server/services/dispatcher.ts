@@ -211,6 +211,7 @@ export class Dispatcher {
 
   /** Hands the job to the best parked poll, or keeps it. */
   #offer(job: WaitingJob): void {
+    this.#reserved.take(job.id);
     const rules = this.#settings.of(job.repositoryId);
     const poll = this.#bestFor(job, rules);
     if (poll === undefined && this.#isReserved(job)) {
@@ -224,7 +225,6 @@ export class Dispatcher {
       return;
     }
     this.#waiting.remove(job.id);
-    this.#reserved.take(job.id);
     this.#waiting.handedOut(job, rules.weight);
     this.#taken.add(job.id);
     this.#parked.end(poll, { kind: "job", job });
@@ -319,6 +319,7 @@ export class Dispatcher {
 }
 
 /** A job may come as a whole row. */
-function hintOf({ id, ownerId, repositoryId, runsOn, priority, readyAt, createdAt }: WaitingJob): WaitingJob {
-  return { id, ownerId, repositoryId, runsOn, priority, readyAt, createdAt };
+function hintOf(job: WaitingJob): WaitingJob {
+  const { id, ownerId, repositoryId, runsOn, priority, readyAt, createdAt, reservation } = job;
+  return { id, ownerId, repositoryId, runsOn, priority, readyAt, createdAt, reservation };
 }

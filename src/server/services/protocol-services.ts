@@ -103,7 +103,10 @@ function wire(deps: ProtocolServicesDeps) {
   const hasher = new TokenHasher(keys.mac);
   const box = new SecretBox(keys.seal);
   const runtimeTokens = new RuntimeTokens(keys.jwt, clock);
-  const identity = new RunnerIdentity({ store, hasher, clock, log });
+  const identity = new RunnerIdentity({
+    ...{ store, hasher, clock, log },
+    confirmed: (runnerId) => dispatcher.runnerChanged(runnerId),
+  });
   const presence = new Presence({ store, clock, log });
   const openTasks = new OpenTasks({ store, clock });
   const versions = new TasksVersions(store);
@@ -121,7 +124,7 @@ function wire(deps: ProtocolServicesDeps) {
     identity,
     settings: dispatch,
   });
-  const dispatcher = new Dispatcher({
+  const dispatcher: Dispatcher = new Dispatcher({
     ...{ store, clock, log, claims, openTasks, presence, versions, settings: dispatch, bus },
     onChange: (change) => changes.applyGraph(change),
     onRunnerChange: (runnerId) => streams.runnerChanged(runnerId),

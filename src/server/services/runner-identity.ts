@@ -35,6 +35,7 @@ export class RunnerIdentity {
   readonly #hasher: TokenHasher;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #confirmed: (runnerId: number) => void;
   readonly #known = new BoundedMap<string, Known>(CACHED_RUNNERS);
   readonly #uuids = new BoundedMap<number, string>(CACHED_RUNNERS);
   /** Until when a uuid counts as unknown without a look. */
@@ -51,11 +52,14 @@ export class RunnerIdentity {
     readonly hasher: TokenHasher;
     readonly clock: Clock;
     readonly log: Logger;
+    /** The new token of a runner took the place of the old one. */
+    readonly confirmed: (runnerId: number) => void;
   }) {
     this.#store = deps.store;
     this.#hasher = deps.hasher;
     this.#clock = deps.clock;
     this.#log = deps.log;
+    this.#confirmed = deps.confirmed;
     this.#attempts = new RateLimiter(deps.clock, ATTEMPTS);
     this.#looks = new RateLimiter(deps.clock, LOOKS);
   }
@@ -127,6 +131,7 @@ export class RunnerIdentity {
       await audit(tx, now, { accountId: null, address }, entry);
     });
     this.forget(id);
+    this.#confirmed(id);
     const fresh = await this.#loadOnce(uuid);
     if (fresh === undefined || fresh.next !== null || !(await this.#hasher.verify(token, fresh.verifier)).ok) {
       return undefined;
