@@ -30,6 +30,8 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     dataDir: resolve(context.cwd, flags.dataDir),
     databaseUrl: await secretSetting(flags.databaseFile, flags.database),
     databasePool: flags.databasePool,
+    maxLogSizeMib: flags.maxLogSize,
+    minFreeDiskMib: flags.minFreeDisk,
     repoRoot:
       flags.repoRoot === undefined ? undefined : await existingDirectory(flags.repoRoot, "--repo-root", context),
     allowPrivateAddresses: flags.allowPrivateAddresses,

@@ -19,6 +19,8 @@ export interface ServerFlags extends LogOptions {
   readonly database?: string;
   readonly databaseFile?: string;
   readonly databasePool?: number;
+  readonly maxLogSize?: number;
+  readonly minFreeDisk?: number;
   readonly repoRoot?: string;
   readonly allowPrivateAddresses?: boolean;
   readonly allowHttpClone?: boolean;
@@ -47,19 +49,9 @@ export function addServerSettings(command: Command): Command {
     .addOption(setting("--public-url <url>", "address that runners and people see (default: the listening one)"))
     .addOption(
       setting("--trusted-proxy <cidr>", "proxies whose X-Forwarded-For counts, comma list", { parse: commaList }),
-    )
-    .addOption(setting("--data-dir <directory>", "everything of an embedded server", { default: "./data" }))
-    .addOption(
-      setting("--database <url>", "mysql://user@host/name instead of the embedded database", {
-        env: "ACT_RUNNER_DATABASE_URL",
-      }),
-    )
-    .addOption(
-      setting("--database-file <file>", "file with that URL, for the password's sake", {
-        env: "ACT_RUNNER_DATABASE_URL_FILE",
-      }),
-    )
-    .addOption(setting("--database-pool <n>", "connections to it", { parse: wholeNumber(1) }))
+    );
+  addStorageSettings(command);
+  command
     .addOption(setting("--repo-root <directory>", "administrators may add local repositories below it"))
     .addOption(setting("--allow-private-addresses", "clone from loopback and private networks"))
     .addOption(setting("--allow-http-clone", "clone without encryption"))
@@ -109,7 +101,10 @@ function addJobServiceSettings(command: Command): void {
   const size = { parse: byteSize };
   command
     .addOption(
-      setting("--blob-dir <directory>", "files of artifacts and caches (default: blobs in the data directory)"),
+      setting(
+        "--blob-dir <directory>",
+        "files of artifacts and caches, finished logs; one for all replicas (default: blobs in the data directory, but with --database logs stay in it)",
+      ),
     )
     .addOption(setting("--max-file-size <size>", "largest artifact file or cache (default: 10g)", size))
     .addOption(setting("--artifact-retention-days <n>", "artifacts go after it (default: 90)", days))
@@ -118,6 +113,32 @@ function addJobServiceSettings(command: Command): void {
       setting("--cache-repository-size <size>", "caches of one repository, 0 is no limit (default: 10g)", size),
     )
     .addOption(setting("--cache-total-size <size>", "all caches, 0 is no limit (default: 0)", size));
+}
+
+function addStorageSettings(command: Command): void {
+  command
+    .addOption(setting("--data-dir <directory>", "everything of an embedded server", { default: "./data" }))
+    .addOption(
+      setting("--database <url>", "mysql://user@host/name instead of the embedded database", {
+        env: "ACT_RUNNER_DATABASE_URL",
+      }),
+    )
+    .addOption(
+      setting("--database-file <file>", "file with that URL, for the password's sake", {
+        env: "ACT_RUNNER_DATABASE_URL_FILE",
+      }),
+    )
+    .addOption(setting("--database-pool <n>", "connections to it", { parse: wholeNumber(1) }))
+    .addOption(
+      setting("--max-log-size <MiB>", "size of a job's log; the rest is dropped (default: 2048)", {
+        parse: wholeNumber(1),
+      }),
+    )
+    .addOption(
+      setting("--min-free-disk <MiB>", "below so much free disk no work is offered; 0: never mind (default: 256)", {
+        parse: wholeNumber(0),
+      }),
+    );
 }
 
 /** A secret setting: from its file, else the text of its flag or variable; undefined where neither is given. */

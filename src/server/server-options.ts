@@ -20,6 +20,10 @@ export interface ServerOptions {
   readonly databaseUrl?: string;
   /** Connections to MySQL. @default 10 */
   readonly databasePool?: number;
+  /** Size a job's log may have, in MiB; the rest is dropped. @default 2048 */
+  readonly maxLogSizeMib?: number;
+  /** Free space of the data directory, in MiB, below which no work is offered; 0: whatever is free. @default 256 */
+  readonly minFreeDiskMib?: number;
   /** Administrators may add local repositories below it; links are resolved. @default none */
   readonly repoRoot?: string;
   /** Clone from loopback and private networks. @default false */
@@ -40,7 +44,10 @@ export interface ServerOptions {
   readonly runnerTokenLifetimeMs?: number;
   /** How long the old token of a runner works beside the new one, at the most. @default 24 h */
   readonly runnerTokenOverlapMs?: number;
-  /** Folder of the files of artifacts and caches. @default `blobs` in the data directory */
+  /**
+   * Files of artifacts and caches, and finished logs; replicas on one database need one folder for all. @default
+   * `blobs` in the data directory; with another database logs stay in it
+   */
   readonly blobDir?: string;
   /** Most bytes of an artifact's file, or of a cache. @default 10 GiB */
   readonly maxFileBytes?: number;
@@ -76,6 +83,8 @@ export interface CompiledServerOptions {
   readonly dataDir: string;
   readonly databaseUrl: string | null;
   readonly databasePool: number;
+  readonly maxLogSizeMib: number;
+  readonly minFreeDiskMib: number;
   readonly repoRoot: string | null;
   readonly allowPrivateAddresses: boolean;
   readonly allowHttpClone: boolean;
@@ -88,6 +97,8 @@ export interface CompiledServerOptions {
   readonly runnerTokenLifetimeMs: number | null;
   readonly runnerTokenOverlapMs: number;
   readonly blobDir: string;
+  /** Where finished logs go; null: they stay in the database. */
+  readonly logBlobDir: string | null;
   readonly jobServiceLimits: JobServiceLimits;
   readonly path: string;
   readonly version: string;
@@ -109,6 +120,8 @@ const schema = z.strictObject({
   dataDir: z.string().min(1).default("./data"),
   databaseUrl: z.string().optional(),
   databasePool: z.number().int().min(1).default(10),
+  maxLogSizeMib: z.number().int().min(1).default(2048),
+  minFreeDiskMib: z.number().int().min(0).default(256),
   repoRoot: z.string().optional(),
   allowPrivateAddresses: z.boolean().default(false),
   allowHttpClone: z.boolean().default(false),
@@ -148,10 +161,12 @@ export function compileServerOptions(options: ServerOptions): CompiledServerOpti
     parsed.data;
   const { blobDir, maxFileBytes, artifactRetentionDays, cacheRetentionDays, ...others } = rest;
   const { cacheRepositoryBytes, cacheTotalBytes, ...plain } = others;
+  const blobs = resolve(blobDir ?? join(plain.dataDir, "blobs"));
   return {
     ...plain,
     dataDir: resolve(plain.dataDir),
-    blobDir: resolve(blobDir ?? join(plain.dataDir, "blobs")),
+    blobDir: blobs,
+    logBlobDir: databaseUrl === undefined || blobDir !== undefined ? blobs : null,
     jobServiceLimits: {
       ...{ maxFileBytes, cacheRepositoryBytes, cacheTotalBytes },
       artifactRetentionMs: artifactRetentionDays * DAY_MS,

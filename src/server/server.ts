@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { mkdir, realpath } from "node:fs/promises";
+import { mkdir, realpath, statfs } from "node:fs/promises";
 import { Git } from "../drivers/git/git.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
@@ -18,6 +18,7 @@ import {
 } from "./server-options.ts";
 import { type AppServices, appServices } from "./services/app-services.ts";
 import { bootstrap } from "./services/bootstrap.ts";
+import { DiskWatch } from "./services/disk-watch.ts";
 import { openServerKeys, type ServerKeys } from "./services/server-keys.ts";
 import { openStore } from "./storage/open-store.ts";
 import type { Store } from "./storage/store.ts";
@@ -48,6 +49,7 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const GRACE_MS = 5_000;
+const MIB = 1024 * 1024;
 
 /** Starts a server: store, keys, services, HTTP. @throws AppError for settings, the data directory, the database or the port */
 export async function startServer(options: ServerOptions, given: ServerParts = {}): Promise<RunningServer> {
@@ -65,8 +67,10 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   const keys = await openKeys(compiled, store);
   const services = started.use(await makeServices(compiled, store, keys, parts, () => place.publicUrl));
   const made = await bootstrap({ store, ...parts, ...services.protocol }, presetsOf(compiled));
-  await services.protocol.start();
   const { log } = parts;
+  const disk = started.use(diskWatch(compiled, services, parts));
+  await disk.start();
+  await services.protocol.start();
   const jobServices = started.use(
     serverJobServices({ options: compiled, store, keys, ...parts, ...services.protocol }),
   );
@@ -75,7 +79,7 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
     jobServices,
     registrationTokens: services.protocol.registrationTokens,
     ...{ clock, log, publicUrl: () => place.publicUrl, version: compiled.version },
-    ...{ ready: () => store.ping(), closing: stopping.signal.signal },
+    ...{ ready: () => store.ping().then(() => disk.remark), closing: stopping.signal.signal },
   };
   const http = await openHttpSide({ options: compiled, clock, log, protocol: services.protocol, rest });
   started.defer(() => http.close(stopping.graceMs));
@@ -107,8 +111,25 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
 }
 
 function storeOptions(options: CompiledServerOptions, { clock, log }: Required<ServerParts>) {
-  const { dataDir, databaseUrl, databasePool: poolSize } = options;
-  return { dataDir, poolSize, clock, logger: log, ...(databaseUrl === null ? {} : { databaseUrl }) };
+  const { dataDir, databaseUrl, databasePool: poolSize, logBlobDir, maxLogSizeMib } = options;
+  return {
+    ...{ dataDir, poolSize, clock, logger: log, largestLog: maxLogSizeMib * MIB },
+    ...(databaseUrl === null ? {} : { databaseUrl }),
+    ...(logBlobDir === null ? {} : { blobs: { kind: "folder" as const, path: logBlobDir } }),
+  };
+}
+
+function diskWatch(
+  { dataDir, minFreeDiskMib }: CompiledServerOptions,
+  services: AppServices,
+  parts: Required<ServerParts>,
+) {
+  const freeBytes = async () => {
+    const { bavail, bsize } = await statfs(dataDir);
+    return bavail * bsize;
+  };
+  const hold = (held: boolean) => services.protocol.dispatcher.hold(held);
+  return new DiskWatch({ ...parts, freeBytes, hold, mark: minFreeDiskMib * MIB });
 }
 
 function openKeys({ dataDir, serverKey }: CompiledServerOptions, store: Store): Promise<ServerKeys> {

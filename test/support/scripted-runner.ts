@@ -18,6 +18,8 @@ interface JobScript {
 /** A runner that speaks the real protocol and does nothing but what the test says. */
 export interface ScriptedRunner {
   readonly client: Client<typeof RunnerService>;
+  /** Headers that say who it is. */
+  readonly identity: Readonly<Record<string, string>>;
   /** Waits for the next task, at most `waitMs`; undefined when there was none. */
   fetch(waitMs?: number): Promise<Task | undefined>;
   /** Sends rows from an index on. */
@@ -35,12 +37,9 @@ export async function scriptedRunner(
   options: { labels?: readonly string[]; name?: string; capabilities?: readonly string[] } = {},
 ): Promise<ScriptedRunner> {
   const { labels = ["linux"], name = "scripted", capabilities = ["cancelling"] } = options;
-  let identity: { uuid: string; token: string } | undefined;
+  const identity: Record<string, string> = {};
   const identify: Interceptor = (next) => (request) => {
-    if (identity !== undefined) {
-      request.header.set(RUNNER_UUID_HEADER, identity.uuid);
-      request.header.set(RUNNER_TOKEN_HEADER, identity.token);
-    }
+    for (const [name, value] of Object.entries(identity)) request.header.set(name, value);
     return next(request);
   };
   const transport = createConnectTransport({
@@ -52,10 +51,11 @@ export async function scriptedRunner(
   const client = createClient(RunnerService, transport);
   const { runner } = await client.register({ name, token: registrationToken, labels: [...labels], version: "test" });
   if (runner === undefined) throw new Error("the server registered nothing");
-  identity = { uuid: runner.uuid, token: runner.token };
+  Object.assign(identity, { [RUNNER_UUID_HEADER]: runner.uuid, [RUNNER_TOKEN_HEADER]: runner.token });
   await client.declare({ labels: [...labels], version: "test", capabilities: [...capabilities] });
   const self: ScriptedRunner = {
     client,
+    identity,
     async fetch(waitMs = 5_000) {
       return (await client.fetchTask({ tasksVersion: 0n }, { timeoutMs: waitMs })).task;
     },

@@ -13,6 +13,7 @@ import { authenticateHook } from "./authenticate.ts";
 import { cacheRoutes } from "./cache-routes.ts";
 import { dispatchRulesRoutes } from "./dispatch-rules-routes.ts";
 import { logRoutes } from "./log-routes.ts";
+import { logSearchRoutes } from "./log-search-routes.ts";
 import { registrationTokenRoutes } from "./registration-token-routes.ts";
 import { repositoryRoutes } from "./repository-routes.ts";
 import type { RestDeps } from "./rest-deps.ts";
@@ -88,6 +89,7 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     logRoutes,
     artifactRoutes,
     cacheRoutes,
+    logSearchRoutes,
     secretRoutes,
     variableRoutes,
     waitingJobRoutes,

@@ -25,6 +25,8 @@ const logQuery = z.object({
   offset: count.optional(),
   /** Most rows. */
   limit: count.optional(),
+  /** Only so many rows at the end. */
+  tail: count.optional(),
   /** Only the rows of this step, from 1. */
   step: z.coerce.number().int().min(1).optional(),
   attempt: z.coerce.number().int().min(1).optional(),
@@ -99,13 +101,13 @@ function resumeIndex(request: FastifyRequest): number | undefined {
 async function sendText(deps: RestDeps, reply: FastifyReply, view: JobView, query: z.infer<typeof logQuery>) {
   const task = requireTask(await deps.jobs.taskOf(view.job, query.attempt), view.job);
   const steps = query.step === undefined ? undefined : stepRange(task.steps, query.step);
-  const offset = query.from ?? query.offset ?? 0;
-  const from = (steps?.from ?? 0) + offset;
-  const limit = Math.min(
-    query.limit ?? Number.POSITIVE_INFINITY,
-    Math.max(0, (steps?.limit ?? Number.POSITIVE_INFINITY) - offset),
-  );
-  const { rows } = await deps.logs.state(task.id);
+  const { rows, expired } = await deps.logs.state(task.id);
+  if (expired) throw new AppError("not_found", `the log of job ${view.job.id} was deleted because of its age`);
+  const first = steps?.from ?? 0;
+  const end = Math.min(rows, first + (steps?.limit ?? Number.POSITIVE_INFINITY));
+  const tail = query.tail === undefined ? first : Math.max(first, end - query.tail);
+  const from = Math.max(tail, first + (query.from ?? query.offset ?? 0));
+  const limit = Math.min(query.limit ?? Number.POSITIVE_INFINITY, Math.max(0, end - from));
   reply.header("x-log-rows", String(rows));
   const text = deps.logs.text(task.id, { from, limit, signal: replySignal(reply) });
   return reply.type("text/plain; charset=utf-8").send(Readable.from(text, { objectMode: false }));

@@ -7,6 +7,7 @@ import type { ApiTokens } from "../services/api-tokens.ts";
 import type { DispatchRulesService } from "../services/dispatch-rules-service.ts";
 import type { Jobs } from "../services/jobs.ts";
 import type { KeptFiles } from "../services/kept-files.ts";
+import type { LogSearch } from "../services/log-search.ts";
 import type { Mirrors } from "../services/mirrors.ts";
 import type { OneJobRunners } from "../services/one-job-runners.ts";
 import type { RegistrationTokens } from "../services/registration-tokens.ts";
@@ -25,8 +26,8 @@ export interface RestDeps {
   /** Outside address of the server, without a slash at its end. */
   readonly publicUrl: () => string;
   readonly version: string;
-  /** Whether everything that is needed answers. @throws AppError unavailable */
-  readonly ready: () => Promise<void>;
+  /** Whether everything that is needed answers. Resolves to a restriction, or null. @throws AppError unavailable */
+  readonly ready: () => Promise<string | null>;
   /** Aborts when the server is about to close: streams end. */
   readonly closing: AbortSignal;
   readonly apiIdentity: ApiIdentity;
@@ -39,6 +40,7 @@ export interface RestDeps {
   readonly logs: RunLogs;
   readonly keptFiles: KeptFiles;
   readonly jobServices: OpenJobServices;
+  readonly logSearch: LogSearch;
   readonly runnerAdmin: RunnerAdmin;
   readonly oneJobRunners: OneJobRunners;
   readonly dispatchRules: DispatchRulesService;

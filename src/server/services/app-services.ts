@@ -12,6 +12,7 @@ import type { ClonePolicy } from "./clone-url.ts";
 import { DispatchRulesService } from "./dispatch-rules-service.ts";
 import { Jobs } from "./jobs.ts";
 import { KeptFiles } from "./kept-files.ts";
+import { LogSearch } from "./log-search.ts";
 import { Mirrors } from "./mirrors.ts";
 import { OneJobRunners } from "./one-job-runners.ts";
 import { type ProtocolServices, protocolServices } from "./protocol-services.ts";
@@ -65,6 +66,7 @@ export interface AppServices extends AsyncDisposable {
   readonly jobs: Jobs;
   readonly logs: RunLogs;
   readonly keptFiles: KeptFiles;
+  readonly logSearch: LogSearch;
   readonly runnerAdmin: RunnerAdmin;
   readonly oneJobRunners: OneJobRunners;
   readonly dispatchRules: DispatchRulesService;
@@ -114,6 +116,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     jobs: new Jobs({ store }),
     logs: new RunLogs({ store, clock }),
     keptFiles: new KeptFiles({ store }),
+    logSearch: new LogSearch({ store, clock }),
     runnerAdmin: new RunnerAdmin({
       ...{ store, clock, ids, hasher, identity, presence, editRunner, reports, runnerTokens },
     }),

@@ -51,6 +51,7 @@ export class Dispatcher {
   /** Wake those jobs that are kept for runners with a preferred label. */
   readonly #kept = new Map<number, Disposable>();
   #stopped = false;
+  #held = false;
 
   constructor(deps: {
     readonly store: Store;
@@ -182,6 +183,12 @@ export class Dispatcher {
     if (this.#parked.size > 0) for (const job of this.#waiting.inOrder()) this.#offer(job);
   }
 
+  /** Offers no work while held; what runs goes on. Polls wait meanwhile as if there was none. */
+  hold(held: boolean): void {
+    this.#held = held;
+    for (const poll of this.#parked.all()) this.#parked.end(poll, { kind: "runner-changed" });
+  }
+
   /** Ends all parked polls without a task and takes no new ones. */
   stop(): void {
     this.#stopped = true;
@@ -192,7 +199,7 @@ export class Dispatcher {
   }
 
   #isEligible(runner: Runner): boolean {
-    if (runner.disabled || runner.health !== null) return false;
+    if (this.#held || runner.disabled || runner.health !== null) return false;
     if (!runner.ephemeral) return true;
     for (const _ of this.#openTasks.ofRunner(runner.id)) return false;
     return true;
