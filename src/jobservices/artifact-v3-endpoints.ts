@@ -74,7 +74,12 @@ async function takeRange({ artifacts, uploads }: WithArtifacts, job: JobIdentity
   const folder = `${artifact.folder}/${createHash("sha256").update(path).digest("hex").slice(0, 40)}`;
   const note: FileNote = { path, encoding: exchange.header("content-encoding") === "gzip" ? "gzip" : null };
   if (start === 0)
-    await uploads.write({ folder: `${folder}/note`, name: "note", content: textOf(JSON.stringify(note)) });
+    await uploads.write({
+      folder: `${folder}/note`,
+      name: "note",
+      content: textOf(JSON.stringify(note)),
+      signal: exchange.signal,
+    });
   const content = exchange.body();
   await uploads.write({ folder: `${folder}/parts`, name: rangeName(start), content, signal: exchange.signal });
   exchange.sendJson(200, { message: "success" });

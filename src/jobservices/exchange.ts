@@ -3,7 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { AppError, type ErrorCode } from "../lib/errors.ts";
-import type { BlobRange } from "./blob-store.ts";
+import type { ByteRange } from "./uploads.ts";
 
 /** A request of either version of HTTP; fastify and node:http both have them. */
 export interface RawExchange {
@@ -68,9 +68,9 @@ export class Exchange {
     return found;
   }
 
-  /** The body as it comes. */
+  /** The body as it comes. Who stops reading it can still be answered. */
   body(): AsyncIterable<Uint8Array> {
-    return this.#raw.request as AsyncIterable<Uint8Array>;
+    return this.#raw.request.iterator({ destroyOnReturn: false });
   }
 
   /** A short body. @throws AppError exhausted */
@@ -125,7 +125,7 @@ export class Exchange {
   async sendFile(
     size: number,
     headers: Readonly<Record<string, string>>,
-    read: (range: BlobRange) => AsyncIterable<Uint8Array>,
+    read: (range: ByteRange) => AsyncIterable<Uint8Array>,
   ): Promise<void> {
     const range = parseRange(this.header("x-ms-range") ?? this.header("range"), size);
     if (range === "wrong") return this.send(416, { "content-range": `bytes */${size}` });
@@ -152,7 +152,7 @@ export class Exchange {
 }
 
 /** `bytes=a-b`, `bytes=a-` and `bytes=-n`; other units and several ranges are answered with the whole file. */
-function parseRange(header: string | undefined, size: number): BlobRange | "wrong" | undefined {
+function parseRange(header: string | undefined, size: number): ByteRange | "wrong" | undefined {
   const found = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
   if (found === null || (found[1] === "" && found[2] === "")) return undefined;
   const [from, to] = [found[1] as string, found[2] as string];

@@ -1,10 +1,10 @@
+import type { BlobStore } from "../lib/blobs/blob-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import type { ArtifactIndex } from "./artifact-records.ts";
 import { Artifacts } from "./artifacts.ts";
-import type { BlobStore } from "./blob-store.ts";
 import type { CacheIndex } from "./cache-records.ts";
 import { Caches } from "./caches.ts";
 import type { JobTokens } from "./job-identity.ts";

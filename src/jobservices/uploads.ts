@@ -1,10 +1,20 @@
 import { createHash } from "node:crypto";
+import type { BlobStore } from "../lib/blobs/blob-store.ts";
 import { AppError } from "../lib/errors.ts";
-import type { BlobRange, BlobStore } from "./blob-store.ts";
 import type { StoredFile } from "./stored-file.ts";
+
+/** Some bytes of a file. */
+export interface ByteRange {
+  /** First byte, from 0. */
+  readonly start: number;
+  /** Byte after the last. */
+  readonly end: number;
+}
 
 /** Most parts of one file; Azure's own limit. */
 const MAX_PARTS = 50_000;
+/** So much is read at a time. */
+const READ_BYTES = 1024 * 1024;
 
 /** A part that is being sent. */
 export interface PartUpload {
@@ -12,7 +22,7 @@ export interface PartUpload {
   /** Identifies the part in its file; sending it again replaces it. */
   readonly name: string;
   readonly content: AsyncIterable<Uint8Array>;
-  readonly signal?: AbortSignal;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -36,8 +46,15 @@ export class Uploads {
     const staged = this.#staged.get(folder) ?? 0;
     // a part that is sent again counts twice, so there is some air
     const maxBytes = Math.min(this.#maxBytes, 2 * this.#maxBytes - staged);
-    const options = { maxBytes, ...(signal === undefined ? {} : { signal }) };
-    const size = await this.#blobs.put(`${folder}/${partName(name)}`, content, options);
+    let size = 0;
+    const counted = async function* () {
+      for await (const chunk of content) {
+        size += chunk.length;
+        if (size > maxBytes) throw new AppError("exhausted", "the upload is too large");
+        yield chunk;
+      }
+    };
+    await this.#blobs.put(`${folder}/${partName(name)}`, counted(), { signal });
     this.#staged.set(folder, (this.#staged.get(folder) ?? 0) + size);
   }
 
@@ -75,12 +92,16 @@ export class Uploads {
   }
 
   /** The bytes of a file. */
-  async *read({ folder, parts }: StoredFile, range: BlobRange = { start: 0, end: Number.MAX_SAFE_INTEGER }) {
+  async *read({ folder, parts }: StoredFile, range: ByteRange = { start: 0, end: Number.MAX_SAFE_INTEGER }) {
     let start = 0;
     for (const { name, size } of parts) {
       const from = Math.max(range.start - start, 0);
       const to = Math.min(range.end - start, size);
-      if (from < to) yield* this.#blobs.get(`${folder}/${name}`, { start: from, end: to });
+      for (let at = from; at < to; at += READ_BYTES) {
+        const bytes = await this.#blobs.read(`${folder}/${name}`, at, Math.min(READ_BYTES, to - at));
+        if (bytes === undefined || bytes.length === 0) throw new AppError("not_found", `a part of ${folder} is gone`);
+        yield bytes;
+      }
       start += size;
       if (start >= range.end) return;
     }

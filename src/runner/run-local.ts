@@ -19,6 +19,7 @@ import type { JobEvent, Outcome } from "./engine/job-event.ts";
 import type { JobRequest } from "./engine/job-request.ts";
 import { runJob } from "./engine/run-job.ts";
 import type { LocalWorkflowFile } from "./local-workflows.ts";
+import type { LocalServices } from "./services/local-services.ts";
 import { taskInputs } from "./task-inputs.ts";
 
 /** Shows a run on a terminal. Secrets are replaced in what it gets. */
@@ -61,6 +62,8 @@ export interface RunLocalOptions {
   readonly matrix?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Where actions come from. @default none can be fetched */
   readonly actions?: ActionSource;
+  /** Artifacts and caches of the jobs. @default none */
+  readonly services?: LocalServices;
   readonly printer: LocalPrinter;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -169,7 +172,11 @@ class LocalRun {
       if (event.type === "output") outputs[event.name] = event.value;
       return printer.event(leg.name, event);
     };
-    const request = this.#request(definition.id, leg, needs);
+    const plain = this.#request(definition.id, leg, needs);
+    const inContainer = executor.name !== "host" || plain.job.container !== undefined;
+    using access = await this.#options.services?.begin({ github: plain.github, inContainer });
+    const { env = {}, masks = [] } = access ?? {};
+    const request = { ...plain, fixedEnv: { ...plain.fixedEnv, ...env }, masks };
     const result = await runJob(request, {
       executor,
       ...(actions ? { actions } : {}),
@@ -213,6 +220,7 @@ class LocalRun {
         arch: runnerArch(process.arch),
       },
       masks: [],
+      actions: { patch: true },
       localSource: { directory: options.directory, git: options.git },
       timeoutMs: options.timeoutMs,
     };

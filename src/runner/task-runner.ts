@@ -16,7 +16,8 @@ import type { RunnerLabel } from "./labels.ts";
 import type { ReportTiming } from "./report/report-parts.ts";
 import { Reporter } from "./report/reporter.ts";
 import { SummarySender } from "./report/summary-sender.ts";
-import type { RunnerServices, ServiceAccess } from "./services/runner-services.ts";
+import type { RunnerServices } from "./services/runner-services.ts";
+import type { ServiceAccess } from "./services/service-job.ts";
 import { planTask, type TaskPlan, type TaskPlanOptions } from "./task-plan.ts";
 
 /** What tasks are run with; the same for all tasks of a runner. */

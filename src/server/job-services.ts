@@ -1,6 +1,6 @@
-import { FolderBlobStore } from "../jobservices/folder-blob-store.ts";
 import { type OpenJobServices, openJobServices } from "../jobservices/open-job-services.ts";
 import type { Uploads } from "../jobservices/uploads.ts";
+import { openBlobStore } from "../lib/blobs/open-blob-store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
@@ -27,7 +27,7 @@ export function serverJobServices(parts: {
   const { options, store, keys, taskIdentity: tasks, clock, ids, log } = parts;
   return openJobServices({
     ...storedRecords(store),
-    blobs: new FolderBlobStore({ root: options.blobDir, ids }),
+    blobs: openBlobStore({ kind: "folder", path: options.blobDir }),
     tokens: new TaskTokens({ store, tasks }),
     key: keys.sign,
     limits: options.jobServiceLimits,

@@ -10,6 +10,7 @@ import type { Outcome } from "../../runner/engine/job-event.ts";
 import { readLocalWorkflows } from "../../runner/local-workflows.ts";
 import { machineActions } from "../../runner/machine-actions.ts";
 import { type RunLocalOptions, runLocal } from "../../runner/run-local.ts";
+import { LocalServices } from "../../runner/services/local-services.ts";
 import { parseWorkflow } from "../../workflow/parse-workflow.ts";
 import type { CliContext } from "../cli-context.ts";
 import { outputColours } from "../colours.ts";
@@ -46,6 +47,7 @@ interface ExecFlags extends LogOptions {
   readonly dryrun?: boolean;
   readonly debug?: boolean;
   readonly json?: boolean;
+  readonly artifactServerPath?: string;
 }
 
 /** Longest time of a job without `timeout-minutes`: GitHub's default. */
@@ -71,6 +73,7 @@ export function defineExec(context: CliContext): Command {
     .addOption(repeat("--matrix <key:value>", "only the legs of a matrix that have this value; repeatable"))
     .option("-i, --image <image>", "run all jobs in containers of this image")
     .addOption(repeat("--label <name:docker://image>", "run the jobs with this label in a container; repeatable"))
+    .option("--artifact-server-path <dir>", "keep the artifacts of the jobs in this folder (default: they go)")
     .option("-l, --list", "list the jobs and run nothing")
     .option("-n, --dryrun", "check the files, show the jobs in their order and run nothing")
     .option("-d, --debug", "show debug rows")
@@ -139,27 +142,35 @@ async function runHere(run: LocalRun, options: ExecFlags, context: CliContext): 
   const signals = stack.use(listenForStop(process, context.clock));
   const cancel = new AbortController();
   signals.stop.addEventListener("abort", () => cancel.abort("cancelled"), { once: true });
+  const { clock, ids } = context;
+  const cacheDir = join(
+    context.env["XDG_CACHE_HOME"] || join(context.env["HOME"] || homedir(), ".cache"),
+    "act-runner-ts",
+  );
+  const services = stack.use(
+    new LocalServices({ folder, cacheDir: join(cacheDir, "caches"), clock, ids, log: logger }),
+  );
   const place = await execPlace({ folder, image: options.image, labels: options.label ?? [], logger }, context);
-  return await runLocal({
+  const result = await runLocal({
     ...run,
+    services,
     timeoutMs: JOB_TIMEOUT_MS,
     version: await packageVersion(),
     place,
     git: new Git({ path: context.env["PATH"] ?? "" }),
     actions: machineActions({
-      cacheDir: join(
-        context.env["XDG_CACHE_HOME"] || join(context.env["HOME"] || homedir(), ".cache"),
-        "act-runner-ts",
-      ),
+      cacheDir,
       environment: context.env,
       ids: context.ids,
       githubMirror: context.env["ACT_RUNNER_GITHUB_MIRROR"] ?? "",
     }),
-    clock: context.clock,
-    ids: context.ids,
-    logger,
-    signal: cancel.signal,
+    ...{ clock, ids, logger, signal: cancel.signal },
   });
+  if (options.artifactServerPath !== undefined) {
+    const saved = await services.saveArtifacts(resolve(context.cwd, options.artifactServerPath));
+    for (const path of saved) context.stderr.write(`Artifact: ${shownPath(path, context)}\n`);
+  }
+  return result;
 }
 
 function pairs(texts: readonly string[] | undefined, flag: string): Record<string, string> {

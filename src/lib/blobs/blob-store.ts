@@ -16,6 +16,17 @@ export interface BlobStore {
   read(key: string, from: number, length: number): Promise<Buffer | undefined>;
   /** Deletes values; those that do not exist are no error. @throws AppError unavailable */
   delete(keys: readonly string[]): Promise<void>;
+  /** All values whose key begins with `<prefix>/`, by key. @throws AppError unavailable */
+  list(prefix: string): Promise<readonly BlobFacts[]>;
+  /** Deletes all values whose key begins with `<prefix>/`; that there are none is no error. @throws AppError unavailable */
+  deleteAll(prefix: string): Promise<void>;
+}
+
+/** A value that is there. */
+export interface BlobFacts {
+  readonly key: string;
+  /** In bytes. */
+  readonly size: number;
 }
 
 /** Where blobs are kept, as plain data that can be handed to a thread. */

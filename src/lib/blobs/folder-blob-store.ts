@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative, sep } from "node:path";
 import { AppError } from "../errors.ts";
 import { syncDirectory } from "../sync-directory.ts";
-import type { BlobStore } from "./blob-store.ts";
+import type { BlobFacts, BlobStore } from "./blob-store.ts";
 
 const KEY = /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/;
 
@@ -39,7 +39,7 @@ export class FolderBlobStore implements BlobStore {
       }
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
-      throw signal.aborted ? error : failed(path, error);
+      throw signal.aborted || error instanceof AppError ? error : failed(path, error);
     }
   }
 
@@ -70,6 +70,29 @@ export class FolderBlobStore implements BlobStore {
         throw failed(path, error);
       });
     }
+  }
+
+  async list(prefix: string): Promise<readonly BlobFacts[]> {
+    const folder = this.#pathOf(prefix);
+    try {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith(".tmp"));
+      const facts = files.map(async ({ parentPath, name }) => {
+        const path = join(parentPath, name);
+        return { key: relative(this.#root, path).replaceAll(sep, "/"), size: (await stat(path)).size };
+      });
+      return (await Promise.all(facts)).sort((a, b) => (a.key < b.key ? -1 : 1));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+      throw failed(folder, error);
+    }
+  }
+
+  async deleteAll(prefix: string): Promise<void> {
+    const folder = this.#pathOf(prefix);
+    await rm(folder, { recursive: true, force: true }).catch((error) => {
+      throw failed(folder, error);
+    });
   }
 
   #pathOf(key: string): string {

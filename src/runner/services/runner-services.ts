@@ -1,8 +1,6 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { join } from "node:path";
-import { FolderBlobStore } from "../../jobservices/folder-blob-store.ts";
-import type { JobIdentity } from "../../jobservices/job-identity.ts";
+import { join, resolve } from "node:path";
 import { ListedArtifacts } from "../../jobservices/listed-artifacts.ts";
 import { ListedCaches } from "../../jobservices/listed-caches.ts";
 import { listenJobServices } from "../../jobservices/listen-job-services.ts";
@@ -11,13 +9,15 @@ import { RecordList } from "../../jobservices/record-list.ts";
 import { JOB_SERVICE_PREFIXES, serveJobServices } from "../../jobservices/serve-job-services.ts";
 import type { Services } from "../../jobservices/services.ts";
 import { TokenRegistry } from "../../jobservices/token-registry.ts";
+import { FolderBlobStore } from "../../lib/blobs/folder-blob-store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Ids } from "../../lib/ids.ts";
-import type { JsonValue } from "../../lib/json.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { CacheConfig } from "../cache-config.ts";
 import { type ForwardTarget, forward } from "./forward.ts";
+import { identifyJob } from "./identify-job.ts";
 import { isLoopback, ownAddress } from "./own-address.ts";
+import type { ServiceAccess, ServiceJob } from "./service-job.ts";
 
 /** What a runner's own services are made with. */
 export interface RunnerServicesOptions {
@@ -33,23 +33,6 @@ export interface RunnerServicesOptions {
   readonly ids: Ids;
   readonly log: Logger;
 }
-
-/** A job that may call services. */
-export interface ServiceJob {
-  /** `ACTIONS_RUNTIME_TOKEN`. */
-  readonly token: string;
-  readonly github: Readonly<Record<string, JsonValue>>;
-  /** Its steps run in a container, which does not see this machine's loopback. */
-  readonly inContainer: boolean;
-}
-
-/** Variables of a job, valid until it is disposed. */
-export interface ServiceAccess extends Disposable {
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** Longest name of a ref or repository that is told apart by a number: 48 bits of its hash. */
-const ID_BYTES = 6;
 
 /**
  * What a runner itself offers to its jobs: a cache server where the instance has none (Gitea's `cache.*` settings), and a
@@ -83,7 +66,7 @@ export class RunnerServices implements AsyncDisposable {
     }
     if (!config.enabled) return free({});
     const own = await this.#address(job);
-    const registered = this.#tokens.register(job.token, identityOf(job));
+    const registered = this.#tokens.register(job.token, identifyJob(job));
     const results: Record<string, string> = config.v2 ? { ACTIONS_RESULTS_URL: own } : {};
     return {
       env: { ...v2, ...results, ACTIONS_CACHE_URL: `${own}/` },
@@ -127,7 +110,7 @@ export class RunnerServices implements AsyncDisposable {
     const dir = config.dir || defaultDir;
     const { artifacts: _none, ...services } = this.#resources.use(
       openJobServices({
-        blobs: new FolderBlobStore({ root: join(dir, "blobs"), ids }),
+        blobs: new FolderBlobStore(resolve(dir, "blobs")),
         artifacts: new ListedArtifacts(await RecordList.open()),
         caches: new ListedCaches(await RecordList.open(join(dir, "entries"))),
         tokens: this.#tokens,
@@ -155,30 +138,4 @@ function isArtifactCall({ url = "" }: IncomingMessage): boolean {
 
 function refuse(response: ServerResponse): void {
   response.writeHead(404, { connection: "close" }).end();
-}
-
-/** Who a job is to the runner's own cache: it is told apart by its repository and its ref. */
-function identityOf({ token, github }: ServiceJob): JobIdentity {
-  const text = (key: string) => (typeof github[key] === "string" ? (github[key] as string) : "");
-  const ref = text("ref");
-  const base = text("base_ref");
-  const main = defaultBranch(github["event"]);
-  const refs = [ref, ...[base, main].filter((name) => name !== "").map((name) => `refs/heads/${name}`)];
-  return {
-    taskId: numberOf(token),
-    ...{ jobId: numberOf(token), runId: Number(text("run_id")) || 0, attempt: Number(text("run_attempt")) || 1 },
-    repositoryId: numberOf(text("repository").toLowerCase()),
-    ...{ cacheRef: ref, cacheRefs: [...new Set(refs)] },
-  };
-}
-
-function defaultBranch(event: JsonValue | undefined): string {
-  const repository = typeof event === "object" && event !== null && !Array.isArray(event) ? event["repository"] : null;
-  if (typeof repository !== "object" || repository === null || Array.isArray(repository)) return "";
-  const branch = repository["default_branch"];
-  return typeof branch === "string" ? branch : "";
-}
-
-function numberOf(text: string): number {
-  return createHash("sha256").update(text).digest().readUIntBE(0, ID_BYTES);
 }

@@ -13,7 +13,7 @@ function said(log: string, word: string): string[] {
   return [...log.matchAll(new RegExp(`^\\S+ ${word} (.*)$`, "gm"))].map(([, text]) => text as string);
 }
 
-describe("the real packages in jobs on the host, against our server", () => {
+describe("the real packages in jobs on the host, against our server", { timeout: 120_000 }, () => {
   it("@actions/artifact uploads in blocks, lists, deletes, and downloads in a later job", async () => {
     await using given = await world({
       make: toolkitStep("artifact.mjs upload"),
