@@ -119,6 +119,8 @@ export class AssignTask {
       const until = Math.min(due, again.at);
       const made = await this.#dispatcher.next(runner, { until, requestKey, signal });
       if (made !== undefined) return made.payload;
+      // The claim found what another replica gave to an earlier call with the key.
+      if (requestKey !== null && this.#offerAgain.due(runner.id, requestKey).open !== undefined) continue;
       if (until >= due || signal.aborted || this.#clock.now() >= due) return undefined;
       if (this.#clock.now() < until) return undefined;
     }

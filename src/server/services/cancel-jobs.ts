@@ -61,7 +61,7 @@ export class CancelJobs {
     const task = job.taskId === null ? undefined : await tx.tasks.get(job.taskId);
     if (task === undefined) return await this.#endIdle(tx, job, cause);
     const runner = await tx.runners.get(task.runnerId);
-    const heardAt = this.#openTasks.get(task.id)?.heartbeatAt ?? task.heartbeatAt;
+    const heardAt = Math.max(this.#openTasks.get(task.id)?.heartbeatAt ?? 0, task.heartbeatAt);
     const graceful = runner?.capabilities.includes(CANCELLING) === true && this.#clock.now() - heardAt <= SILENT_MS;
     const event =
       job.status === "cancelling"

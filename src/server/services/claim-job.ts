@@ -15,7 +15,11 @@ import { writeJob } from "./write-job.ts";
 export type ClaimOutcome =
   | { readonly kind: "claimed"; readonly task: Task }
   | { readonly kind: "lost" }
-  | { readonly kind: "refused" };
+  | {
+      readonly kind: "refused";
+      /** What the same call was given by another replica, and did not acknowledge. */
+      readonly given?: Task;
+    };
 
 /** What a claim needs to know. */
 export interface Claim {
@@ -43,11 +47,15 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   const run = await tx.runs.lock(claim.runId);
   const job = run === undefined ? undefined : await tx.jobs.get(jobId);
   if (run === undefined || job?.status !== "waiting" || isKeptFromOthers(job, runnerId, now)) return { kind: "lost" };
-  const runner = await claimingRunner(tx, runnerId);
+  // Locked, so that a runner that asks two replicas at once, or is deleted meanwhile, gets what it may have.
+  const runner = await tx.runners.lock(runnerId);
   if (runner === undefined || runner.disabled) return { kind: "refused" };
   if (runner.boundJobId !== null && runner.boundJobId !== jobId) return { kind: "refused" };
   if (!matches(job.runsOn, runner.labels, claim) || !scopeCovers(runner.scope, job)) return { kind: "refused" };
-  if (runner.ephemeral && (await tx.tasks.openOfRunner(runnerId)).length > 0) return { kind: "refused" };
+  const open = runner.ephemeral || claim.requestKey !== null ? await tx.tasks.openOfRunner(runnerId) : [];
+  const given = open.find((task) => task.requestKey === claim.requestKey && task.acknowledgedAt === null);
+  if (claim.requestKey !== null && given !== undefined) return { kind: "refused", given };
+  if (runner.ephemeral && open.length > 0) return { kind: "refused" };
   const delivery = job.delivery + 1;
   const task = await tx.tasks.insert(
     {
@@ -76,12 +84,6 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   }
   if (run.status !== "running") await updateRunStatus(tx, run.id, now);
   return { kind: "claimed", task };
-}
-
-/** An ephemeral runner may poll two servers at once, which must not both give it a task: its row is locked. */
-async function claimingRunner(tx: WriteTables, runnerId: number): Promise<Runner | undefined> {
-  const runner = await tx.runners.get(runnerId);
-  return runner?.ephemeral === true ? await tx.runners.lock(runnerId) : runner;
 }
 
 function isKeptFromOthers({ reservation }: Job, runnerId: number, now: number): boolean {

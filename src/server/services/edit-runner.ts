@@ -6,7 +6,6 @@ import type { Runner } from "../domain/runner.ts";
 import type { Store, WriteTables } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { OpenTasks } from "./open-tasks.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import type { TaskChanges } from "./task-changes.ts";
@@ -27,7 +26,6 @@ export class EditRunner {
   readonly #log: Logger;
   readonly #identity: RunnerIdentity;
   readonly #dispatcher: Dispatcher;
-  readonly #openTasks: OpenTasks;
   readonly #changes: TaskChanges;
 
   constructor(deps: {
@@ -36,7 +34,6 @@ export class EditRunner {
     readonly log: Logger;
     readonly identity: RunnerIdentity;
     readonly dispatcher: Dispatcher;
-    readonly openTasks: OpenTasks;
     readonly changes: TaskChanges;
   }) {
     this.#store = deps.store;
@@ -44,7 +41,6 @@ export class EditRunner {
     this.#log = deps.log;
     this.#identity = deps.identity;
     this.#dispatcher = deps.dispatcher;
-    this.#openTasks = deps.openTasks;
     this.#changes = deps.changes;
   }
 
@@ -91,7 +87,7 @@ export class EditRunner {
     for (const runnerId of runnerIds) {
       this.#identity.forget(runnerId);
       this.#dispatcher.runnerChanged(runnerId);
-      for (const { task } of [...this.#openTasks.ofRunner(runnerId)]) {
+      for (const task of await this.#store.read.tasks.openOfRunner(runnerId)) {
         this.#log.warn({ task: task.id, runner: runnerId }, "a task ends because its runner was deleted");
         const message = "the runner was deleted while it ran the job";
         await this.#changes.change(task.id, { type: "runner-deleted" }, message);

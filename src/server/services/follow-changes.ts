@@ -62,9 +62,7 @@ async function follow(deps: FollowChangesDeps, change: Change): Promise<void> {
 /** A task that nobody here waits for is left to the next reconciliation. */
 async function followTask({ openTasks, store, streams }: FollowChangesDeps, taskId: number, runnerId: number) {
   if (openTasks.get(taskId) === undefined && !streams.has(runnerId)) return;
-  const mark = openTasks.mark;
-  const task = await store.read.tasks.get(taskId);
-  if (task === undefined) return openTasks.remove(taskId);
-  openTasks.refresh(task, mark);
-  streams.taskChanged(task);
+  const open = await openTasks.lookUp(taskId);
+  const task = open?.task ?? (await store.read.tasks.get(taskId));
+  if (task !== undefined) streams.taskChanged(task);
 }

@@ -78,6 +78,7 @@ export class JobClaims {
     const outcome = await this.#commit(draft, runner.id, this.#hasher.mac(token), requestKey);
     // What is remembered of the runner is out of date (it was changed by another server).
     if (outcome.kind === "refused") this.#identity.forget(runner.id);
+    if (outcome.kind === "refused" && outcome.given !== undefined) this.#openTasks.put(outcome.given);
     if (outcome.kind !== "claimed") return outcome;
     this.#openTasks.put(outcome.task);
     return {

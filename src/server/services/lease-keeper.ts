@@ -57,6 +57,7 @@ export class LeaseKeeper {
     this.#lastTick = now;
     try {
       if (this.#ticks++ % RECONCILE_EVERY === 0) {
+        await this.#openTasks.saveHeartbeats();
         await this.#openTasks.load();
         await this.#dispatcher.reconcile();
       }
@@ -69,10 +70,12 @@ export class LeaseKeeper {
 
   /** @throws AppError unavailable when the database is away; what concerns one task alone is only logged */
   async #judge(open: OpenTask, now: number): Promise<void> {
-    const verdict = leaseVerdict(open, now, this.#freshFrom);
-    if (verdict === "keep") return;
+    if (leaseVerdict(open, now, this.#freshFrom) === "keep") return;
     try {
-      await this.#takeAway(open, verdict);
+      // Its runner may have spoken to another replica.
+      const found = await this.#openTasks.lookUp(open.task.id);
+      const verdict = found === undefined ? "keep" : leaseVerdict(found, now, this.#freshFrom);
+      if (found !== undefined && verdict !== "keep") await this.#takeAway(found, verdict);
     } catch (error) {
       if (toAppError(error).code === "unavailable") throw error;
       this.#log.error({ task: open.task.id, error: errorText(error) }, "a task could not be taken from its runner");

@@ -118,6 +118,35 @@ export class OpenTasks {
     if (siblings?.size === 0) this.#byRunner.delete(open.task.runnerId);
   }
 
+  /**
+   * Looks a task up before something rests on it that another replica may know better.
+   * @returns undefined when it has ended
+   */
+  async lookUp(taskId: number): Promise<OpenTask | undefined> {
+    const mark = this.#mark;
+    this.#reading++;
+    try {
+      const task = await this.#store.read.tasks.get(taskId);
+      if (task === undefined) this.remove(taskId);
+      else this.refresh(task, mark);
+    } finally {
+      if (--this.#reading === 0) this.#ended.clear();
+    }
+    return this.#tasks.get(taskId);
+  }
+
+  /** Writes the heartbeats that are only known here, for the other replicas; one statement for all. */
+  async saveHeartbeats(): Promise<void> {
+    const heard = [...this.#tasks.values()].filter(({ heartbeatAt, task }) => heartbeatAt > task.heartbeatAt);
+    if (heard.length === 0) return;
+    const heartbeats = heard.map(({ task: { id }, heartbeatAt }) => ({ id, heartbeatAt }));
+    await this.#store.write((tx) => tx.tasks.touch(heartbeats));
+    for (const [index, open] of heard.entries()) {
+      const heartbeatAt = heartbeats[index]?.heartbeatAt ?? 0;
+      if (heartbeatAt > open.task.heartbeatAt) open.task = { ...open.task, heartbeatAt };
+    }
+  }
+
   /** The runner reported on the task. */
   heartbeat(open: OpenTask): void {
     open.heartbeatAt = this.#clock.now();

@@ -7,8 +7,6 @@ import { isOwnEnd, type TaskChanges } from "./task-changes.ts";
 
 const LONGEST_KEY_BYTES = 255;
 const LONGEST_VALUE_BYTES = 1024 * 1024;
-/** A heartbeat that changes nothing is written when the stored one is older. */
-const HEARTBEAT_EVERY_MS = 30_000;
 
 /** State of a step in a report; null where the runner did not say. */
 export type ReportedStep = Pick<TaskStep, "index" | "logIndex" | "logLength" | "startedAt" | "stoppedAt"> & {
@@ -73,7 +71,6 @@ export class UpdateTask {
   #isHeartbeat(open: OpenTask, report: TaskReport, outputs: Readonly<Record<string, string>>): boolean {
     if (report.result !== null || open.task.acknowledgedAt === null || open.outputKeys === undefined) return false;
     if (open.task.status === "cancelling" && open.task.cancelSentAt === null) return false;
-    if (open.heartbeatAt - open.task.heartbeatAt >= HEARTBEAT_EVERY_MS) return false;
     for (const key of Object.keys(outputs)) if (!open.outputKeys.has(key)) return false;
     return mergedSteps(open.task.steps, report.steps) === open.task.steps;
   }

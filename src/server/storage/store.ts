@@ -257,6 +257,8 @@ export interface TaskWrites extends TaskReads {
       >
     >,
   ): Promise<void>;
+  /** Moves the heartbeats of open tasks forward, in one statement. */
+  touch(heartbeats: readonly { id: number; heartbeatAt: number }[]): Promise<void>;
   /** Gives the task another token; the old one dies. `null` leaves it with none. */
   setToken(id: number, tokenMac: string | null): Promise<void>;
   /** Replaces the steps that differ. */

@@ -141,6 +141,14 @@ export function taskTable(view: MemoryView): TaskWrites {
       });
     },
     update: (id, patch) => view.change([`task ${id}`], () => patched(id, (task) => ({ ...task, ...patch }))),
+    touch: (heartbeats) =>
+      view.change(heartbeats.map(({ id }) => `task ${id}`).sort(), () => {
+        for (const { id, heartbeatAt } of heartbeats) {
+          patched(id, (task) =>
+            isConclusion(task.status) ? task : { ...task, heartbeatAt: Math.max(task.heartbeatAt, heartbeatAt) },
+          );
+        }
+      }),
     setToken: (id, tokenMac) =>
       view.change([`task ${id}`], () => {
         const row = view.get("task", id);

@@ -1,5 +1,5 @@
 import type { Task, TaskStep } from "../../domain/task.ts";
-import { keepExisting } from "../dialect.ts";
+import { greatest, keepExisting } from "../dialect.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { type TaskRow, taskEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
@@ -9,6 +9,9 @@ import { readMany, readPage } from "./page.ts";
 
 const rows = new RowMapper<TaskRow>(taskEntity);
 const OPEN = "status IN ('running', 'cancelling')";
+
+/** Most tasks in one statement of `touch`. */
+const CHUNK = 500;
 
 /** Tasks and their outputs. */
 export class TaskTable implements TaskWrites {
@@ -78,6 +81,16 @@ export class TaskTable implements TaskWrites {
     await this.#session.update(rows, patch, "id = ?", [id]);
   }
 
+  async touch(heartbeats: readonly { id: number; heartbeatAt: number }[]): Promise<void> {
+    // Always in the order of the ids, so that two replicas cannot wait for each other.
+    const sorted = [...heartbeats].sort((a, b) => a.id - b.id);
+    for (let from = 0; from < sorted.length; from += CHUNK) {
+      const chunk = sorted.slice(from, from + CHUNK);
+      const values = chunk.flatMap(({ id, heartbeatAt }) => [id, heartbeatAt]);
+      await this.#session.run(touchStatement(this.#session.dialect, chunk.length), values);
+    }
+  }
+
   async setToken(id: number, tokenMac: string | null): Promise<void> {
     await this.#session.update(rows, { tokenMac }, "id = ?", [id]);
   }
@@ -112,4 +125,13 @@ export class TaskTable implements TaskWrites {
 
 function toTask({ tokenMac, logExpired, ...task }: TaskRow): Task {
   return task;
+}
+
+/** One UPDATE joined with a list of (id, time). */
+function touchStatement(dialect: Session["dialect"], count: number): string {
+  const set = `heartbeat_at = ${greatest(dialect)}(heartbeat_at, heard.at_ms)`;
+  const select = `SELECT ? AS id, ? AS at_ms${" UNION ALL SELECT ?, ?".repeat(count - 1)}`;
+  return dialect === "sqlite"
+    ? `UPDATE task SET ${set} FROM (${select}) AS heard WHERE task.id = heard.id AND ${OPEN}`
+    : `UPDATE task JOIN (${select}) AS heard ON task.id = heard.id SET ${set} WHERE ${OPEN}`;
 }
