@@ -32,6 +32,7 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     databasePool: flags.databasePool,
     maxLogSizeMib: flags.maxLogSize,
     minFreeDiskMib: flags.minFreeDisk,
+    busUrl: await secretSetting(flags.busFile, flags.bus),
     repoRoot:
       flags.repoRoot === undefined ? undefined : await existingDirectory(flags.repoRoot, "--repo-root", context),
     allowPrivateAddresses: flags.allowPrivateAddresses,

@@ -21,6 +21,8 @@ export interface ServerFlags extends LogOptions {
   readonly databasePool?: number;
   readonly maxLogSize?: number;
   readonly minFreeDisk?: number;
+  readonly bus?: string;
+  readonly busFile?: string;
   readonly repoRoot?: string;
   readonly allowPrivateAddresses?: boolean;
   readonly allowHttpClone?: boolean;
@@ -138,6 +140,14 @@ function addStorageSettings(command: Command): void {
       setting("--min-free-disk <MiB>", "below so much free disk no work is offered; 0: never mind (default: 256)", {
         parse: wholeNumber(0),
       }),
+    )
+    .addOption(
+      setting("--bus <url>", "redis://user@host: changes cross between replicas at once, not within 250 ms", {
+        env: "ACT_RUNNER_BUS_URL",
+      }),
+    )
+    .addOption(
+      setting("--bus-file <file>", "file with that URL, for the password's sake", { env: "ACT_RUNNER_BUS_URL_FILE" }),
     );
 }
 

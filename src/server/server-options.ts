@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly maxLogSizeMib?: number;
   /** Free space of the data directory, in MiB, below which no work is offered; 0: whatever is free. @default 256 */
   readonly minFreeDiskMib?: number;
+  /** `redis://user:password@host`: carries changes between replicas at once. @default by the database, within 250 ms */
+  readonly busUrl?: string;
   /** Administrators may add local repositories below it; links are resolved. @default none */
   readonly repoRoot?: string;
   /** Clone from loopback and private networks. @default false */
@@ -85,6 +87,7 @@ export interface CompiledServerOptions {
   readonly databasePool: number;
   readonly maxLogSizeMib: number;
   readonly minFreeDiskMib: number;
+  readonly busUrl: string | null;
   readonly repoRoot: string | null;
   readonly allowPrivateAddresses: boolean;
   readonly allowHttpClone: boolean;
@@ -122,6 +125,7 @@ const schema = z.strictObject({
   databasePool: z.number().int().min(1).default(10),
   maxLogSizeMib: z.number().int().min(1).default(2048),
   minFreeDiskMib: z.number().int().min(0).default(256),
+  busUrl: z.string().optional(),
   repoRoot: z.string().optional(),
   allowPrivateAddresses: z.boolean().default(false),
   allowHttpClone: z.boolean().default(false),
@@ -157,7 +161,7 @@ const schema = z.strictObject({
 export function compileServerOptions(options: ServerOptions): CompiledServerOptions {
   const parsed = schema.safeParse(definedOnly(options));
   if (!parsed.success) throw new AppError("invalid", `the server's settings are not valid: ${faults(parsed.error)}`);
-  const { listenRunners, publicUrl, databaseUrl, repoRoot, adminToken, registrationToken, serverKey, ...rest } =
+  const { listenRunners, publicUrl, databaseUrl, busUrl, repoRoot, adminToken, registrationToken, serverKey, ...rest } =
     parsed.data;
   const { blobDir, maxFileBytes, artifactRetentionDays, cacheRetentionDays, ...others } = rest;
   const { cacheRepositoryBytes, cacheTotalBytes, ...plain } = others;
@@ -176,6 +180,7 @@ export function compileServerOptions(options: ServerOptions): CompiledServerOpti
     listenRunners: listenRunners ?? null,
     publicUrl: publicUrl === undefined ? null : normalUrl(publicUrl),
     databaseUrl: databaseUrl ?? null,
+    busUrl: busUrl ?? null,
     repoRoot: repoRoot === undefined ? null : resolve(repoRoot),
     adminToken: adminToken ?? null,
     registrationToken: registrationToken ?? null,

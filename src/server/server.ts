@@ -62,7 +62,7 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   await mkdir(compiled.dataDir, { recursive: true, mode: 0o700 });
   await using started = new AsyncDisposableStack();
   const store = started.use(await openStore(storeOptions(compiled, machine)));
-  const { clock, bus } = started.use(await joinReplicas(store, machine));
+  const { clock, bus } = started.use(await joinReplicas(store, compiled.busUrl, machine));
   const parts = { ...machine, clock, bus };
   const keys = await openKeys(compiled, store);
   const services = started.use(await makeServices(compiled, store, keys, parts, () => place.publicUrl));

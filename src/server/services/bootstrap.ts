@@ -4,6 +4,7 @@ import type { Ids } from "../../lib/ids.ts";
 import type { Store } from "../storage/store.ts";
 import { audit, SERVER_ACTOR } from "./audit.ts";
 import type { RegistrationTokens } from "./registration-tokens.ts";
+import { takeStartLock } from "./start-lock.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
 const ADMIN = "admin";
@@ -32,17 +33,22 @@ export async function bootstrap(
   }
   const first = (await deps.store.read.meta.get(DONE_KEY)) === undefined;
   const made = adminToken ?? (first ? deps.ids.token() : undefined);
-  if (made !== undefined) await makeAdmin(deps, made);
+  const isMine = made !== undefined && (await makeAdmin(deps, made, adminToken !== undefined));
   if (registrationToken !== undefined) await deps.registrationTokens.preset(registrationToken);
-  return made === undefined || made === adminToken ? {} : { adminToken: made };
+  return isMine && made !== adminToken ? { adminToken: made } : {};
 }
 
-async function makeAdmin(deps: Parameters<typeof bootstrap>[0], token: string): Promise<void> {
+/** Whether the token was stored; false where it is there, or another replica made one at the same time. */
+async function makeAdmin(deps: Parameters<typeof bootstrap>[0], token: string, isPreset: boolean): Promise<boolean> {
   const { store, clock, hasher } = deps;
-  if ((await store.read.apiTokens.findByMac(hasher.mac(token))) !== undefined) return;
+  const mac = hasher.mac(token);
+  if ((await store.read.apiTokens.findByMac(mac)) !== undefined) return false;
   const verifier = await hasher.make(token);
-  await store.write(async (tx) => {
+  return await store.write(async (tx) => {
     const now = clock.now();
+    await takeStartLock(tx);
+    if ((await tx.apiTokens.findByMac(mac)) !== undefined) return false;
+    if (!isPreset && (await tx.meta.get(DONE_KEY)) !== undefined) return false;
     const account =
       (await tx.accounts.findByName(ADMIN)) ??
       (await tx.accounts.insert({ name: ADMIN, kind: "user", createdAt: now }));
@@ -59,5 +65,6 @@ async function makeAdmin(deps: Parameters<typeof bootstrap>[0], token: string): 
     );
     await tx.meta.putIfAbsent(DONE_KEY, String(now));
     await audit(tx, now, SERVER_ACTOR, { action: "api_token.create", target: `api_token:${row.id}` });
+    return true;
   });
 }

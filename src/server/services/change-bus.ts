@@ -22,10 +22,16 @@ export type Change =
   /** The rules by which jobs are handed out changed. */
   | { readonly kind: "dispatch-rules" };
 
+/** How fast a change has to cross: somebody waits for it; or it only spares others a look in vain, and may take a second. */
+export type Urgency = "now" | "soon";
+
 /** How the replicas on one database tell each other what changed. What a replica itself changed it does not hear. */
 export interface ChangeBus {
-  /** Tells the other replicas; to be called once the change is durable. Returns at once and never throws. */
-  publish(changes: readonly Change[]): void;
+  /**
+   * Tells the other replicas; to be called once the change is durable. Returns at once and never throws.
+   * @param urgency @default now
+   */
+  publish(changes: readonly Change[], urgency?: Urgency): void;
   /** Calls back with what the others published, until disposed. */
   subscribe(listener: (changes: readonly Change[]) => void): Disposable;
 }

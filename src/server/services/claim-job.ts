@@ -1,7 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import { matches } from "../domain/labels.ts";
 import type { Job } from "../domain/run.ts";
-import type { Runner } from "../domain/runner.ts";
 import { scopeCovers } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { WriteTables } from "../storage/store.ts";

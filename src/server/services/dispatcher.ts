@@ -271,7 +271,7 @@ export class Dispatcher {
       const outcome = await this.#claims.claim(job.id, runner, requestKey);
       this.#taken.delete(job.id);
       if (outcome.kind === "claimed") {
-        this.#bus.publish([{ kind: "job-gone", jobId: job.id }]);
+        this.#bus.publish([{ kind: "job-gone", jobId: job.id }], "soon");
         return outcome.made;
       }
       if (outcome.kind === "refused") this.jobsReady([job]);

@@ -5,6 +5,7 @@ import { type Scope, scopeKey } from "../domain/scope.ts";
 import type { RegistrationToken, Store, WriteTables } from "../storage/store.ts";
 import { type Actor, audit, SERVER_ACTOR } from "./audit.ts";
 import type { SecretBox } from "./secret-box.ts";
+import { takeStartLock } from "./start-lock.ts";
 import type { TokenHasher } from "./token-hasher.ts";
 
 const SHORTEST_PRESET = 32;
@@ -62,6 +63,7 @@ export class RegistrationTokens {
     }
     const mac = this.#hasher.mac(token);
     await this.#store.write(async (tx) => {
+      await takeStartLock(tx);
       const existing = await tx.registrationTokens.findByMac(mac);
       if (existing === undefined) {
         await tx.registrationTokens.deactivate({ kind: "global" });

@@ -1,11 +1,11 @@
 import { BoundedMap } from "./bounded-map.ts";
-import type { Change, ChangeBus } from "./change-bus.ts";
+import type { Change, ChangeBus, Urgency } from "./change-bus.ts";
 import { readChangeMessage, writeChangeMessage } from "./change-message.ts";
 
 /** A way by which texts reach the other replicas: a table of the database, or Redis. */
 export interface ChangeChannel {
   /** Sends a text to all other replicas; returns at once, never throws, and may lose it. */
-  send(text: string): void;
+  send(text: string, urgency: Urgency): void;
   /** Calls back with what the others sent; its own texts may be among it. */
   listen(listener: (text: string) => void): void;
 }
@@ -28,10 +28,10 @@ export class ReplicaBus implements ChangeBus {
     for (const channel of channels) channel.listen((text) => this.#take(text));
   }
 
-  publish(changes: readonly Change[]): void {
+  publish(changes: readonly Change[], urgency: Urgency = "now"): void {
     if (changes.length === 0) return;
     const text = writeChangeMessage({ sender: this.#sender, number: ++this.#sent, changes });
-    for (const channel of this.#channels) channel.send(text);
+    for (const channel of this.#channels) channel.send(text, urgency);
   }
 
   subscribe(listener: (changes: readonly Change[]) => void): Disposable {

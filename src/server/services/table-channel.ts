@@ -3,14 +3,15 @@ import { errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { WakeUp } from "../../lib/wake-up.ts";
 import type { ChangeLog } from "../storage/store.ts";
+import type { Urgency } from "./change-bus.ts";
 import type { ChangeChannel } from "./replica-bus.ts";
 import { StatementBudget } from "./statement-budget.ts";
 
 /** All statements together. */
-const BUDGET = { perSecond: 5, burst: 2 };
+const BUDGET = { perSecond: 5, burst: 3 };
 /** Pause between two looks; with the statement itself that stays below a quarter of a second. */
-const READ_EVERY_MS = 230;
-/** The same for looks and for writes while a faster channel works. */
+const READ_EVERY_MS = 225;
+/** The same while a faster channel works; and longest wait of a text that is not urgent, or goes the faster way, too. */
 const RELAXED_MS = 1_000;
 /** Ids commit out of order: so long after a row was seen, smaller ids are still looked for. */
 const REREAD_MS = 10_000;
@@ -27,7 +28,7 @@ const PRUNE_ROWS = 500;
 const RETRY_MS = 1_000;
 
 /**
- * Carries texts over a table of the database, which is read every 230 ms. What was sent since the last write shares one
+ * Carries texts over a table of the database, which is read every 225 ms. What was sent since the last write shares one
  * row. Reading, writing and deleting together stay below five statements a second: a replica that sends without pause
  * writes and reads by turns, every 400 ms each.
  */
@@ -46,6 +47,8 @@ export class TableChannel implements ChangeChannel, AsyncDisposable {
   #floor = 0;
   #pruneUpTo = 0;
   #readAt = 0;
+  /** When the outbox is to be written. */
+  #writeAt = Number.POSITIVE_INFINITY;
   #wroteAt = 0;
   #prunedAt = 0;
   #away = false;
@@ -72,8 +75,10 @@ export class TableChannel implements ChangeChannel, AsyncDisposable {
     this.#loop = this.#run(this.#stopping.signal);
   }
 
-  send(text: string): void {
+  send(text: string, urgency: Urgency): void {
     if (this.#outbox.push(text) > LARGEST_OUTBOX) this.#outbox.shift();
+    const isUrgent = urgency === "now" && !this.#isRelaxed();
+    this.#writeAt = Math.min(this.#writeAt, this.#clock.now() + (isUrgent ? 0 : RELAXED_MS));
     this.#wake.wake();
   }
 
@@ -119,8 +124,7 @@ export class TableChannel implements ChangeChannel, AsyncDisposable {
   }
 
   #writeIn(): number {
-    if (this.#outbox.length === 0) return Number.POSITIVE_INFINITY;
-    return this.#isRelaxed() ? this.#wroteAt + RELAXED_MS - this.#clock.now() : 0;
+    return this.#writeAt - this.#clock.now();
   }
 
   async #read(): Promise<void> {
@@ -145,10 +149,12 @@ export class TableChannel implements ChangeChannel, AsyncDisposable {
       characters += this.#outbox[count]?.length ?? 0;
     }
     const texts = this.#outbox.splice(0, count);
+    if (this.#outbox.length === 0) this.#writeAt = Number.POSITIVE_INFINITY;
     try {
       await this.#table.append(JSON.stringify(texts));
     } catch (error) {
       this.#outbox.unshift(...texts);
+      this.#writeAt = this.#clock.now();
       throw error;
     }
   }

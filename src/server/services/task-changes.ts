@@ -112,7 +112,10 @@ export class TaskChanges {
     const { task } = change;
     this.#openTasks.put(task);
     this.#taskChanged(task);
-    if (task.status !== "running") this.#bus.publish([{ kind: "task", taskId: task.id, runnerId: task.runnerId }]);
+    if (task.status !== "running") {
+      const told = { kind: "task", taskId: task.id, runnerId: task.runnerId } as const;
+      this.#bus.publish([told], isOwnEnd(task) ? "soon" : "now");
+    }
     if (change.departed !== null) {
       this.#identity.forget(change.departed);
       this.#dispatcher.runnerChanged(change.departed);

@@ -64,7 +64,7 @@ export class TaskStreams {
   resultCame(runnerId: number, task: Task): void {
     // That a task ended by its own result the other replicas hear anyway.
     if (!this.release(runnerId, task.id) && !isOwnEnd(task)) {
-      this.#bus.publish([{ kind: "result", runnerId, taskId: task.id }]);
+      this.#bus.publish([{ kind: "result", runnerId, taskId: task.id }], "soon");
     }
   }
 
@@ -80,7 +80,7 @@ export class TaskStreams {
     const named = taskIds.join();
     if (this.#named.get(runnerId) === named) return;
     this.#named.set(runnerId, named);
-    this.#bus.publish([{ kind: "held", runnerId, taskIds }]);
+    this.#bus.publish([{ kind: "held", runnerId, taskIds }], "soon");
   }
 
   /** A runner holds these tasks and no others; false when it has no stream here. */

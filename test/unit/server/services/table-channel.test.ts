@@ -68,19 +68,28 @@ describe("the change table", () => {
   it("is written at once after a quiet time", async () => {
     await using subject = await open();
     await subject.pass(3_000);
-    subject.channel.send("a");
-    subject.channel.send("b");
+    subject.channel.send("a", "now");
+    subject.channel.send("b", "now");
     await subject.pass(5);
     expect(subject.table.rows.map(({ message }) => message)).toEqual([JSON.stringify(["a", "b"])]);
+  });
+
+  it("is written within a second where nobody waits", async () => {
+    await using subject = await open();
+    subject.channel.send("a", "soon");
+    await subject.pass(500);
+    expect(subject.table.rows).toEqual([]);
+    await subject.pass(700);
+    expect(subject.table.rows).toHaveLength(1);
   });
 
   it("takes five statements a second and loses nothing while there is something to send all the time", async () => {
     await using subject = await open();
     for (let i = 0; i < 1_000; i++) {
-      subject.channel.send(String(i));
+      subject.channel.send(String(i), "now");
       await subject.pass(10);
     }
-    expect(subject.table.statements.length).toBeLessThanOrEqual(52);
+    expect(subject.table.statements.length).toBeLessThanOrEqual(53);
     await subject.pass(2_000);
     expect(subject.heard).toEqual(Array.from({ length: 1_000 }, (_, i) => String(i)));
   });
@@ -97,7 +106,7 @@ describe("the change table", () => {
   it("goes on after the database was away, with what was sent meanwhile", async () => {
     await using subject = await open();
     subject.table.failing = true;
-    subject.channel.send("a");
+    subject.channel.send("a", "now");
     await subject.pass(3_000);
     subject.table.failing = false;
     await subject.pass(2_000);
@@ -114,7 +123,7 @@ describe("the change table", () => {
 
   it("writes what waits when it is closed", async () => {
     const subject = await open();
-    subject.channel.send("a");
+    subject.channel.send("a", "now");
     await subject[Symbol.asyncDispose]();
     expect(subject.table.rows.map(({ message }) => message)).toEqual(['["a"]']);
   });
