@@ -5,7 +5,7 @@ import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import type { Clock } from "../lib/clock.ts";
 import { RPC_PREFIX } from "../protocol/headers.ts";
 import { boundedCompressions } from "./connect/bounded-compression.ts";
-import type { DirectUnary } from "./connect/direct-unary.ts";
+import type { DirectCall } from "./connect/direct-unary.ts";
 import { remoteAddressKey } from "./connect/remote-address.ts";
 import { createHttpListener, type HttpListener } from "./http-listener.ts";
 
@@ -65,7 +65,7 @@ export function createHttpApp(options: {
 export async function mountRunnerProtocol(
   app: FastifyInstance,
   routes: (router: ConnectRouter) => void,
-  direct: ReadonlyMap<string, DirectUnary>,
+  direct: ReadonlyMap<string, DirectCall>,
 ): Promise<void> {
   const contextValues = (request: FastifyRequest) => createContextValues().set(remoteAddressKey, request.ip);
   for (const prefix of [RPC_PREFIX, ""]) {

@@ -1,14 +1,16 @@
 import type { Logger } from "../../lib/logger.ts";
-import { RunnerService } from "../../protocol/messages.ts";
+import { RunnerService, TaskStreamService } from "../../protocol/messages.ts";
 import type { LogBatch } from "../services/append-log.ts";
 import { BoundedQueue } from "../services/bounded-queue.ts";
 import type { ProtocolServices } from "../services/protocol-services.ts";
 import { callingRunner, runnerGate } from "./auth.ts";
-import { type DirectUnary, directUnary } from "./direct-unary.ts";
-import { LARGEST_LOG_REQUEST, LARGEST_REQUEST } from "./message-limits.ts";
+import { directStream } from "./direct-stream.ts";
+import { type DirectCall, directUnary } from "./direct-unary.ts";
+import { LARGEST_LOG_REQUEST, LARGEST_REQUEST, LARGEST_STATUS } from "./message-limits.ts";
 import { readMessage } from "./read-message.ts";
 import { RunnerCalls } from "./runner-service.ts";
 import { storeLogUpload } from "./store-log-upload.ts";
+import { STREAM_HEADERS, streamTasks } from "./task-stream-service.ts";
 
 /** Pieces of long messages with log rows that are stored at the same time; the others wait in their sockets. */
 const LOG_PIECES = 32;
@@ -17,15 +19,26 @@ const LOG_PIECES = 32;
 export function directRunnerCalls(deps: {
   readonly services: ProtocolServices;
   readonly log: Logger;
-}): ReadonlyMap<string, DirectUnary> {
+}): ReadonlyMap<string, DirectCall> {
   const { services, log } = deps;
   const calls = new RunnerCalls(services);
   const gate = runnerGate({ ...services, log }, false);
   const reportGate = runnerGate({ ...services, log }, true);
   const { fetchTask, updateTask, updateLog } = RunnerService.method;
   const path = (name: string) => `/${RunnerService.typeName}/${name}`;
+  const { streamTasks: stream } = TaskStreamService.method;
   const pieces = new BoundedQueue(LOG_PIECES, Number.POSITIVE_INFINITY);
   return new Map([
+    [
+      `/${TaskStreamService.typeName}/${stream.name}`,
+      directStream(
+        {
+          ...{ method: stream, readMaxBytes: LARGEST_STATUS, headers: STREAM_HEADERS, gate },
+          answer: (request, context) => streamTasks(services, log, request, context),
+        },
+        log,
+      ),
+    ],
     [
       path(fetchTask.name),
       directUnary(

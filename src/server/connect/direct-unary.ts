@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { ConnectError, createContextValues } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { CallContext } from "./call-context.ts";
+import { directContext } from "./direct-context.ts";
 import { toConnectError } from "./errors.ts";
-import { remoteAddressKey } from "./remote-address.ts";
 
 /** A unary method, and what answers it. */
 export interface DirectMethod<O extends DescMessage> {
@@ -18,7 +18,7 @@ export interface DirectMethod<O extends DescMessage> {
 }
 
 /** Serves one method for the requests it accepts; all others go to Connect. */
-export interface DirectUnary {
+export interface DirectCall {
   accepts(headers: IncomingHttpHeaders): boolean;
   /** Answers the request; never rejects. @param address the caller's network address */
   serve(request: IncomingMessage, response: ServerResponse, address: string): Promise<void>;
@@ -28,7 +28,7 @@ export interface DirectUnary {
  * A unary method of the Connect protocol in the one form that stock runners use: uncompressed protobuf over POST.
  * It does what Connect's own handler does, at a fraction of its cost (docs/adr/0009); every other form goes there.
  */
-export function directUnary<O extends DescMessage>(direct: DirectMethod<O>, log: Logger): DirectUnary {
+export function directUnary<O extends DescMessage>(direct: DirectMethod<O>, log: Logger): DirectCall {
   const { method, gate, answer } = direct;
   return {
     accepts,
@@ -37,7 +37,7 @@ export function directUnary<O extends DescMessage>(direct: DirectMethod<O>, log:
       response.once("close", () => {
         if (!response.writableFinished) caller.abort(new AppError("cancelled", "the caller went away"));
       });
-      const context = contextOf(request, method.name, address, caller.signal);
+      const context = directContext(request, method.name, address, caller.signal);
       try {
         await gate(context);
         const reply = toBinary(method.output, create(method.output, await answer(request, context)));
@@ -61,24 +61,6 @@ function accepts(headers: IncomingHttpHeaders): boolean {
     (timeout === undefined || (typeof timeout === "string" && /^\d{1,10}$/.test(timeout))) &&
     (headers["connect-protocol-version"] ?? "1") === "1"
   );
-}
-
-function contextOf(request: IncomingMessage, name: string, address: string, signal: AbortSignal): CallContext {
-  const { headers } = request;
-  const timeout = headers["connect-timeout-ms"];
-  const timeoutMs = timeout === undefined ? undefined : Number(timeout);
-  return {
-    method: { name },
-    values: createContextValues().set(remoteAddressKey, address),
-    requestHeader: {
-      get: (header) => {
-        const value = headers[header];
-        return value === undefined ? null : String(value);
-      },
-    },
-    signal,
-    timeoutMs: () => timeoutMs,
-  };
 }
 
 function send(response: ServerResponse, status: number, type: string, body: Uint8Array): void {

@@ -13,7 +13,7 @@ import {
 import { pingService } from "./ping-service.ts";
 import { RunnerCalls } from "./runner-service.ts";
 import { report } from "./runner-status-service.ts";
-import { streamTasks } from "./task-stream-service.ts";
+import { STREAM_HEADERS, streamTasks } from "./task-stream-service.ts";
 
 /**
  * The routes of the runner protocol, to be mounted under `/api/actions` and at the root. The HTTP adapter sets
@@ -49,9 +49,16 @@ export function runnerRoutes(deps: {
       readMaxBytes: LARGEST_CONNECT_LOG_REQUEST,
       requestGate: reportGate,
     });
-    router.rpc(TaskStreamService.method.streamTasks, (r, c) => streamTasks(services, log, r, c), {
-      ...{ readMaxBytes: LARGEST_STATUS, requestGate: gate },
-    });
+    router.rpc(
+      TaskStreamService.method.streamTasks,
+      (r, c) => {
+        for (const [name, value] of Object.entries(STREAM_HEADERS)) c.responseHeader.set(name, value);
+        return streamTasks(services, log, r, c);
+      },
+      {
+        ...{ readMaxBytes: LARGEST_STATUS, requestGate: gate },
+      },
+    );
     router.rpc(RunnerStatusService.method.report, (r, c) => answer(c, report(services, r, c)), {
       ...{ readMaxBytes: LARGEST_STATUS, requestGate: gate },
     });

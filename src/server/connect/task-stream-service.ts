@@ -1,12 +1,12 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext } from "@connectrpc/connect";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { GoAway_Reason, type StreamTasksRequest, type StreamTasksResponseSchema } from "../../protocol/messages.ts";
 import type { ProtocolServices } from "../services/protocol-services.ts";
 import type { GoAwayReason, StreamEvent } from "../services/task-stream.ts";
 import { callingRunner } from "./auth.ts";
+import type { CallContext } from "./call-context.ts";
 import { toConnectError } from "./errors.ts";
 import { taskMessage } from "./task-message.ts";
 import { toTaskIds } from "./wire-numbers.ts";
@@ -15,16 +15,16 @@ const MOST_CAPACITY = 10_000;
 /** After a shutdown another replica is there at once, and the same server in a few seconds. */
 const RECONNECT_AFTER_MS = 1_000;
 
+/** nginx holds an answer back until it has a buffer full, unless it is told not to; others look at the cache header. */
+export const STREAM_HEADERS = { "x-accel-buffering": "no", "cache-control": "no-cache, no-transform" } as const;
+
 /** StreamTasks: one service, and each of its events as a message. */
 export async function* streamTasks(
   services: Pick<ProtocolServices, "taskStreams">,
   log: Logger,
   request: StreamTasksRequest,
-  context: HandlerContext,
+  context: CallContext,
 ): AsyncGenerator<MessageInitShape<typeof StreamTasksResponseSchema>> {
-  // nginx holds an answer back until it has a buffer full, unless it is told not to; others look at the cache header.
-  context.responseHeader.set("x-accel-buffering", "no");
-  context.responseHeader.set("cache-control", "no-cache, no-transform");
   try {
     const { capacity } = request;
     if (capacity < 1 || capacity > MOST_CAPACITY) {

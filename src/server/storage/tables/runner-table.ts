@@ -10,9 +10,6 @@ import { readMany } from "./page.ts";
 
 const rows = new RowMapper<RunnerRow>(runnerEntity);
 
-/** Most runners in one statement of `touch`. */
-const CHUNK = 500;
-
 /** Runners; the deleted ones are invisible. */
 export class RunnerTable implements RunnerWrites {
   readonly #session: Session;
@@ -113,14 +110,12 @@ export class RunnerTable implements RunnerWrites {
     return (await this.#session.update(rows, patch, "id = ? AND deleted_at IS NULL", [id])) === 1;
   }
 
-  async touch(stamps: readonly { id: number; lastOnline: number; lastActive: number | null }[]): Promise<void> {
+  async touch(given: readonly { id: number; lastOnline: number; lastActive: number | null }[]): Promise<void> {
     // Always in the order of the ids, so that two replicas cannot wait for each other.
-    const sorted = [...mergeStamps(stamps)].sort(([a], [b]) => a - b);
-    for (let from = 0; from < sorted.length; from += CHUNK) {
-      const chunk = sorted.slice(from, from + CHUNK);
-      const values = chunk.flatMap(([id, { online, active }]) => [id, online, active]);
-      await this.#session.run(touchStatement(this.#session.dialect, chunk.length), values);
-    }
+    const sorted = [...mergeStamps(given)].sort(([a], [b]) => a - b);
+    if (sorted.length === 0) return;
+    const stamps = sorted.map(([id, { online, active }]) => [id, online, active]);
+    await this.#session.run(touchStatement(this.#session.dialect), [JSON.stringify(stamps)]);
   }
 }
 
@@ -136,15 +131,17 @@ function mergeStamps(
   return merged;
 }
 
-/** One UPDATE joined with a list of (id, online, active); times only grow. */
-function touchStatement(dialect: Session["dialect"], count: number): string {
+/** One UPDATE joined with a JSON list of [id, online, active], however long it is; times only grow. */
+function touchStatement(dialect: Session["dialect"]): string {
   const max = greatest(dialect);
   const set = `last_online = ${max}(COALESCE(last_online, 0), stamp.online),
     last_active = NULLIF(${max}(COALESCE(last_active, 0), stamp.active), 0)`;
-  const select = `SELECT ? AS id, ? AS online, ? AS active${" UNION ALL SELECT ?, ?, ?".repeat(count - 1)}`;
   return dialect === "sqlite"
-    ? `UPDATE runner SET ${set} FROM (${select}) AS stamp WHERE runner.id = stamp.id AND deleted_at IS NULL`
-    : `UPDATE runner JOIN (${select}) AS stamp ON runner.id = stamp.id SET ${set} WHERE deleted_at IS NULL`;
+    ? `UPDATE runner SET ${set} FROM (SELECT value ->> 0 AS id, value ->> 1 AS online, value ->> 2 AS active
+       FROM json_each(?)) AS stamp WHERE runner.id = stamp.id AND deleted_at IS NULL`
+    : `UPDATE runner JOIN JSON_TABLE(?, '$[*]' COLUMNS
+       (id BIGINT PATH '$[0]', online BIGINT PATH '$[1]', active BIGINT PATH '$[2]')) AS stamp
+       ON runner.id = stamp.id SET ${set} WHERE deleted_at IS NULL`;
 }
 
 function toRunner(row: RunnerRow): Runner {
