@@ -205,6 +205,23 @@ export function storeRunsContract(kind: StoreKind): void {
     await store.write((tx) => tx.tasks.saveSteps(999, [step(0, "running")]));
   });
 
+  test("heartbeats of open tasks move forward together", async () => {
+    const { job, runner, task } = await seed(store);
+    const ended = await store.write(async (tx) => {
+      const second = await tx.tasks.insert(newTask(job, runner.id, { delivery: 2 }), "mac-2");
+      await tx.tasks.update(second.id, { status: "success" });
+      await tx.tasks.touch([]);
+      await tx.tasks.touch([
+        { id: second.id, heartbeatAt: 500 },
+        { id: task.id, heartbeatAt: 500 },
+      ]);
+      await tx.tasks.touch([{ id: task.id, heartbeatAt: 400 }]);
+      return second;
+    });
+    expect((await store.read.tasks.get(task.id))?.heartbeatAt).toBe(500);
+    expect((await store.read.tasks.get(ended.id))?.heartbeatAt).toBe(ended.heartbeatAt);
+  });
+
   test("of an output the first value wins", async () => {
     const { task } = await seed(store);
     await store.write((tx) => tx.tasks.addOutputs(task.id, { b: "1", a: "x".repeat(1024 * 1024) }));
