@@ -22,6 +22,11 @@ export class RunnerProcess implements AsyncDisposable {
     this.#child = this.#spawn();
   }
 
+  /** Process id. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** Path of its registration. */
   get file(): string {
     return join(this.#directory, ".runner");

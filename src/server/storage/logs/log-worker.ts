@@ -1,7 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { openBlobStore } from "../../../lib/blobs/open-blob-store.ts";
 import { AppError } from "../../../lib/errors.ts";
-import { prepareReader, prepareWriter, type SqliteConnection, sqliteDriver } from "../sqlite-driver.ts";
+import { prepareWriter, type SqliteConnection, sqliteDriver } from "../sqlite-driver.ts";
 import type { LogReply, LogRequest, LogThreadOptions } from "./log-messages.ts";
 import { LogReader } from "./log-reader.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -92,7 +92,8 @@ function commitAll(writer: LogWriter, batch: LogRequest[]): LogReply[] {
 /** Answers requests as they come; those that wait for a blob let others pass. */
 function startReader(port: MessagePort, { path, blobs }: LogThreadOptions): void {
   const db = path === null ? undefined : open(path);
-  if (db !== undefined) prepareReader(db);
+  // Not mapped into memory: each thread would seem to hold all of a file that is read once.
+  db?.pragma("query_only = ON");
   const reader = new LogReader(
     db === undefined ? undefined : new SegmentReader(db),
     blobs === null ? undefined : openBlobStore(blobs),

@@ -21,6 +21,8 @@ const ZSTD = 3;
 
 const HEAD_BYTES = 5;
 const BODY_HEAD_BYTES = 8;
+/** Also the smallest buffer that node takes. */
+const ROOM_BYTES = 64;
 
 /** Most rows in one segment. */
 const SEGMENT_ROWS = 32_768;
@@ -126,8 +128,9 @@ function decodeTimes(body: Buffer, count: number): Float64Array {
 function bodyOf(segment: Buffer): Buffer {
   switch (segment[0]) {
     case ZSTD:
-      // A buffer of the right size from the start: without it, decompression spends its time in growing one.
-      return zstdDecompressSync(segment.subarray(HEAD_BYTES), { chunkSize: Math.max(64, segment.readUInt32LE(1)) });
+      // A buffer of the right size from the start, and one that does not become full: else node grows it, at the
+      // price of the decompression itself.
+      return zstdDecompressSync(segment.subarray(HEAD_BYTES), { chunkSize: segment.readUInt32LE(1) + ROOM_BYTES });
     case PLAIN:
       return segment.subarray(HEAD_BYTES);
     case JSON_ZSTD:
