@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { mkdir, realpath, statfs } from "node:fs/promises";
 import { Git } from "../drivers/git/git.ts";
+import type { OpenJobServices } from "../jobservices/open-job-services.ts";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 import { type Ids, systemIds } from "../lib/ids.ts";
@@ -44,6 +45,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly adminToken?: string;
   /** Everything behind the interfaces, for programs that run in the same process. */
   readonly services: AppServices;
+  /** Artifacts, caches and summaries of jobs. */
+  readonly jobServices: OpenJobServices;
   /** Takes no more requests, lets those in flight finish for `graceMs` (default 5 s), writes what is pending. */
   close(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -103,7 +106,14 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
     return closed;
   };
   return {
-    ...{ address: http.address, runnersAddress: http.runnersAddress, url, publicUrl: place.publicUrl, services },
+    ...{
+      address: http.address,
+      runnersAddress: http.runnersAddress,
+      url,
+      publicUrl: place.publicUrl,
+      services,
+      jobServices,
+    },
     ...(made.adminToken === undefined ? {} : { adminToken: made.adminToken }),
     close: ({ graceMs = GRACE_MS } = {}) => close(graceMs),
     [Symbol.asyncDispose]: () => close(0),

@@ -108,7 +108,7 @@ async function runToEnd(server: TestServer, workflow: string, more: object = {})
   await eventually(
     "the end of the run",
     async () => (await server.admin.get(`${actions}/runs/${id}`)).json.status === "completed",
-    60_000,
+    150_000,
   );
   const { conclusion } = (await server.admin.get(`${actions}/runs/${id}`)).json;
   const { jobs } = (await server.admin.get(`${actions}/runs/${id}/jobs`)).json;

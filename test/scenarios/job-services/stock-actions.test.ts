@@ -12,8 +12,8 @@ if (mirrors === undefined) {
 
 /** Versions that are used together: checkout, upload-artifact, download-artifact, cache. */
 const VERSIONS: readonly (readonly [checkout: string, upload: string, download: string, cache: string])[] = [
-  ["v4", "v4", "v4", "v4"],
-  ["v6", "v6", "v7", "v5"],
+  ["v4", "v7", "v8", "v4"],
+  ["v6", "v7", "v8", "v5"],
   ["v7", "v7", "v8", "v5"],
 ];
 
