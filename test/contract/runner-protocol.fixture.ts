@@ -49,7 +49,9 @@ export interface ProtocolSubject extends AsyncDisposable {
   readonly services: ProtocolServices;
   readonly repository: Repository;
   /** Makes a run with `count` waiting jobs, and tells the dispatcher. */
-  addJobs(count: number, options?: JobPatch, run?: RunPatch): Promise<readonly Job[]>;
+  addJobs(count: number, options?: JobPatch, run?: RunPatch, place?: Repository): Promise<readonly Job[]>;
+  /** Makes another repository of the same owner. */
+  addRepository(name: string): Promise<Repository>;
 }
 
 /** Opens a subject in a folder of its own. */
@@ -74,8 +76,18 @@ export async function openSubject(
     store,
     services,
     repository,
-    addJobs: async (count, patch = {}, run = {}) => {
-      const jobs = await insertJobs(opened, repository, clock.now(), { count, patch, run });
+    addRepository: (name) =>
+      opened.write((tx) =>
+        tx.repositories.insert(
+          {
+            ...{ ownerId: repository.ownerId, name, cloneUrl: "/srv/other.git" },
+            ...{ defaultBranch: "main", createdAt: clock.now() },
+          },
+          null,
+        ),
+      ),
+    addJobs: async (count, patch = {}, run = {}, place = repository) => {
+      const jobs = await insertJobs(opened, place, clock.now(), { count, patch, run });
       services.dispatcher.jobsReady(jobs.filter((job) => job.status === "waiting"));
       return jobs;
     },
