@@ -136,6 +136,8 @@ function labelsOf(template: Template, context: EvaluationContext): string[] {
     if (isPrimitive(label)) return toText(label).trim();
     throw new ExpressionError("evaluation", "runs-on has to be a label or a sequence of labels");
   });
+  // An empty list is meant: where such a job runs is up to the server. An empty text is a mistake in an expression.
+  if (labels.length === 0) return [];
   const given = labels.filter((label) => label !== "");
   if (given.length > 0) return [...new Set(given)];
   throw new ExpressionError("evaluation", "runs-on is empty; name at least one label of a runner");

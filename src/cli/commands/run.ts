@@ -12,7 +12,7 @@ import type { RestClient } from "../rest-client.ts";
 import type { RestRun } from "../rest-types.ts";
 import { workflowName } from "../run-tables.ts";
 import { sanitize } from "../sanitize.ts";
-import { collect, keyValue } from "../settings.ts";
+import { collect, keyValue, wholeNumber } from "../settings.ts";
 import { UsageError } from "../usage-error.ts";
 import { countChanges, findWorkTree, type WorkTree } from "../work-tree.ts";
 
@@ -21,6 +21,7 @@ interface RunFlags extends ClientOptions {
   readonly ref?: string;
   readonly event?: string;
   readonly input?: readonly string[];
+  readonly priority?: number;
   readonly follow?: boolean;
 }
 
@@ -44,6 +45,12 @@ export function defineRun(context: CliContext): Command {
     .option("--ref <ref>", "branch, tag or full ref (default: HEAD of the work tree)")
     .option("--event <name>", "event (default: workflow_dispatch where it is declared, else the first declared)")
     .addOption(new Option("-i, --input <name=value>", "input of workflow_dispatch; repeatable").argParser(collect))
+    .addOption(
+      new Option(
+        "--priority <n>",
+        "of the jobs that wait, those with the higher priority go first (default: 0)",
+      ).argParser(wholeNumber(-1000)),
+    )
     .option("-f, --follow", "print the logs until the run is done; exit code 1 where it does not succeed");
   return addClientOptions(command)
     .addHelpText(
@@ -91,6 +98,7 @@ async function submit(
   const body = {
     ...submission,
     ...(options.event === undefined ? {} : { event: options.event }),
+    ...(options.priority === undefined ? {} : { priority: options.priority }),
     ...(given.length === 0 ? {} : { inputs: Object.fromEntries(given) }),
   };
   try {

@@ -33,6 +33,8 @@ export const jobShape = z.object({
   name: z.string(),
   needs: z.array(z.string()),
   labels: z.array(z.string()),
+  /** Of the jobs that wait, those with the higher priority go first. */
+  priority: z.number(),
   run_attempt: z.number(),
   head_sha: z.string(),
   head_branch: z.string(),
@@ -68,6 +70,7 @@ export function jobJson(view: JobView, repository: Repository, publicUrl: string
     name: job.name,
     needs: [...job.needs],
     labels: [...job.runsOn],
+    priority: job.priority,
     run_attempt: job.attempt,
     head_sha: run.sha,
     head_branch: shortRef(run.ref),

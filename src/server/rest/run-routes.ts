@@ -8,6 +8,7 @@ import { actorOf } from "./authenticate.ts";
 import { jobJson, jobShape } from "./job-json.ts";
 import { pageQuery, setTotal } from "./paging.ts";
 import { id, openRepository, repoPath } from "./places.ts";
+import { priority } from "./priority.ts";
 import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
 import { sendRefusal } from "./rest-error.ts";
@@ -21,6 +22,7 @@ const base = "/repos/:owner/:repo/actions";
 /** One run: read, cancel, repeat, delete; its jobs; one job. */
 export function runRoutes(app: RestApp, deps: RestDeps): void {
   readRoutes(app, deps);
+  priorityRoutes(app, deps);
   cancelRoutes(app, deps);
   rerunRoutes(app, deps);
 }
@@ -67,6 +69,42 @@ function readRoutes(app: RestApp, deps: RestDeps): void {
     async (request) => {
       const repository = await openRepository(deps, request, request.params, "read");
       return jobJson(await deps.jobs.get(repository, request.params.job_id), repository, deps.publicUrl());
+    },
+  );
+}
+
+const urgency = z.strictObject({ priority });
+
+function priorityRoutes(app: RestApp, deps: RestDeps): void {
+  app.patch(
+    `${base}/runs/:run`,
+    {
+      schema: {
+        tags: ["runs"],
+        summary: "Changes the priority of a run's jobs that no runner has yet",
+        ...{ params: runPath, body: urgency, response: { 200: runShape } },
+      },
+    },
+    async (request) => {
+      const { repository, run } = await openRun(deps, request, "write");
+      await deps.runs.setPriority(run, request.body.priority, actorOf(request));
+      return runJson(run, repository, deps.publicUrl());
+    },
+  );
+  app.patch(
+    `${base}/jobs/:job_id`,
+    {
+      schema: {
+        tags: ["jobs"],
+        summary: "Changes the priority of a job that no runner has yet",
+        ...{ params: jobPath, body: urgency, response: { 200: jobShape } },
+      },
+    },
+    async (request) => {
+      const repository = await openRepository(deps, request, request.params, "write");
+      const { job, run } = await deps.jobs.get(repository, request.params.job_id);
+      await deps.runs.setPriority(run, request.body.priority, actorOf(request), job.id);
+      return jobJson(await deps.jobs.get(repository, job.id), repository, deps.publicUrl());
     },
   );
 }

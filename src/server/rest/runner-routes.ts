@@ -3,6 +3,7 @@ import { AppError } from "../../lib/errors.ts";
 import { actorOf } from "./authenticate.ts";
 import { pageQuery, setTotal } from "./paging.ts";
 import { id, PLACES, type Place } from "./places.ts";
+import { priority } from "./priority.ts";
 import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
 import { runnerJson, runnerShape } from "./runner-json.ts";
@@ -22,7 +23,7 @@ const runnerPatch = z.strictObject({
   description: z.string().max(1024).optional(),
   /** They count in the place of what the runner declares, now and later; null gives the declared ones back. */
   labels: z.array(z.string()).nullable().optional(),
-  priority: z.number().int().min(-1000).max(1000).optional(),
+  priority: priority.optional(),
 });
 
 /** Runners and registration tokens, at the server, an owner, the caller and a repository. */

@@ -6,6 +6,7 @@ import type { Repository } from "../domain/account.ts";
 import { listWorkflows } from "../services/workflow-files.ts";
 import { callerOf } from "./authenticate.ts";
 import { openRepository, repoPath } from "./places.ts";
+import { priority } from "./priority.ts";
 import { replySignal } from "./reply-signal.ts";
 import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
@@ -31,6 +32,8 @@ const submission = z.strictObject({
   sha: z.string().optional(),
   event: z.string().optional(),
   inputs: inputs.optional(),
+  /** Of the jobs that wait, those with the higher priority go first. */
+  priority: priority.optional(),
 });
 
 const warningShape = z.object({ code: z.string(), message: z.string(), line: z.number(), column: z.number() });
@@ -122,11 +125,12 @@ interface Wanted {
   readonly sha?: string | undefined;
   readonly event?: string | undefined;
   readonly inputs?: { readonly [name: string]: JsonValue } | undefined;
+  readonly priority?: number | undefined;
 }
 
 function submit(deps: RestDeps, request: FastifyRequest, reply: FastifyReply, repository: Repository, wanted: Wanted) {
   const caller = callerOf(request);
-  const { workflow, ref, sha, event, inputs: values } = wanted;
+  const { workflow, ref, sha, event, inputs: values, priority: urgency } = wanted;
   const submitted = {
     repository,
     workflow,
@@ -134,6 +138,7 @@ function submit(deps: RestDeps, request: FastifyRequest, reply: FastifyReply, re
     ...(sha === undefined ? {} : { sha }),
     ...(event === undefined ? {} : { event }),
     ...(values === undefined ? {} : { inputs: values }),
+    ...(urgency === undefined ? {} : { priority: urgency }),
     actor: { id: caller.accountId, name: caller.accountName },
   };
   return deps.submit(submitted, { signal: replySignal(reply) });

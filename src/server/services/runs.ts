@@ -92,6 +92,26 @@ export class Runs {
     return (await this.#deps.store.read.runs.get(run.id)) ?? run;
   }
 
+  /**
+   * Changes the priority of a run's jobs, or of one of them, as far as no runner has them yet.
+   * @throws AppError conflict when there is no such job any more
+   */
+  async setPriority(run: Run, priority: number, actor: Actor, jobId?: number): Promise<void> {
+    await this.#change(run, actor, "run.priority", async (tx) => {
+      const ready: Job[] = [];
+      let changed = 0;
+      for (const job of await tx.jobs.listByRun(run.id)) {
+        if (jobId !== undefined && job.id !== jobId) continue;
+        if (!(await tx.jobs.update(job.id, ["blocked", "waiting"], { priority }))) continue;
+        changed++;
+        if (job.status === "waiting") ready.push({ ...job, priority });
+      }
+      if (changed > 0) return { ready, toCancel: [] };
+      const what = jobId === undefined ? `no job of run ${run.id} waits` : `job ${jobId} does not wait`;
+      throw new AppError("conflict", `${what} any more; its priority means nothing now`);
+    });
+  }
+
   /** Deletes a run that has ended, with its jobs and logs. @throws AppError conflict while it runs */
   async delete(run: Run, actor: Actor): Promise<void> {
     await this.#deps.store.write(async (tx) => {

@@ -46,6 +46,8 @@ export interface Submission {
   /** @default `workflow_dispatch` where it is declared, else the first event of the workflow */
   readonly event?: string;
   readonly inputs?: { readonly [name: string]: JsonValue };
+  /** Of all jobs of the run; of those that wait, the ones with the higher priority go first. @default 0 */
+  readonly priority?: number;
   readonly actor: { readonly id: number; readonly name: string };
 }
 
@@ -78,10 +80,14 @@ export async function submitRun(
   const found = [...diagnostics, ...planned.diagnostics];
   const mistakes = workflowMistakes(file.path, found);
   if (mistakes !== undefined) throw mistakes;
-  const stored = await store(deps, run, planned, file.source);
+  const stored = await store(deps, run, withPriority(planned, submission.priority ?? 0), file.source);
   deps.definitions.learn(stored.run.id, workflow);
   deps.jobsReady(stored.jobs.filter((job) => job.status === "waiting"));
   return { run: stored.run, warnings: found };
+}
+
+function withPriority(planned: PlannedRun, priority: number): PlannedRun {
+  return { ...planned, jobs: planned.jobs.map((job) => ({ ...job, priority })) };
 }
 
 function noWorkflow(path: string): AppError {

@@ -67,9 +67,11 @@ export class WaitingJobs {
     return this.#added;
   }
 
-  /** Adds a job; false when it is there already. */
+  /** Adds a job; false when it is there already. One whose priority was changed takes its new place. */
   add(job: WaitingJob): boolean {
-    if (this.#entries.has(job.id)) return false;
+    const known = this.#entries.get(job.id);
+    if (known !== undefined && known.job.priority === job.priority) return false;
+    this.remove(job.id);
     const group = this.#group(job.runsOn);
     let bucket = group.buckets.get(job.repositoryId);
     if (bucket === undefined) {

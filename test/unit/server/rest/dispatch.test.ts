@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ServerOptions } from "../../../../src/server/server-options.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type GitRepository, gitRepository } from "../../../support/git-repository.ts";
 import { type ScriptedRunner, scriptedRunner } from "../../../support/scripted-runner.ts";
@@ -16,8 +17,8 @@ describe("handing out jobs", () => {
   let origin: GitRepository;
   let token: string;
 
-  async function start(): Promise<void> {
-    server = await testServer({ repoRoot: origin.root });
+  async function start(options: ServerOptions = {}): Promise<void> {
+    server = await testServer({ repoRoot: origin.root, ...options });
     await server.admin.post("/admin/users/olga/repos", { name: "app", clone_url: origin.path });
     token = (await server.admin.get("/admin/actions/runners/registration-token")).json.token;
   }
@@ -26,6 +27,7 @@ describe("handing out jobs", () => {
     origin = await gitRepository({
       ".gitea/workflows/linux.yml": workflow("linux"),
       ".gitea/workflows/gpu.yml": workflow("gpu"),
+      ".gitea/workflows/any.yml": workflow("[]"),
     });
   });
   afterEach(async () => {
@@ -46,6 +48,31 @@ describe("handing out jobs", () => {
     await eventually("parked", () => server.server.services.protocol.dispatcher.counts.parkedPolls === count);
     return poll;
   }
+
+  it("jobs with a higher priority go first, set when they are submitted or while they wait", async () => {
+    await start();
+    const ids = [await submit("linux"), await submit("linux"), await submit("linux"), await submit("linux")];
+    const urgent = await server.admin.post("/runs", { repository: "olga/app", workflow: "linux.yml", priority: 5 });
+    expect(urgent.status).toBe(201);
+    const actions = "/repos/olga/app/actions";
+    expect((await server.admin.patch(`${actions}/runs/${ids[3]}`, { priority: 9 })).status).toBe(200);
+    const [job] = (await server.admin.get(`${actions}/runs/${ids[2]}/jobs`)).json.jobs;
+    expect((await server.admin.patch(`${actions}/jobs/${job.id}`, { priority: 1 })).json.priority).toBe(1);
+    expect((await server.admin.patch(`${actions}/jobs/${job.id}`, { priority: 1001 })).status).toBe(422);
+    const runner = await scriptedRunner(server.url, token);
+    const taken: number[] = [];
+    for (let n = 0; n < 5; n++) taken.push(Number((await runner.fetch())?.context?.["run_id"]));
+    expect(taken).toEqual([ids[3], urgent.json.id, ids[2], ids[0], ids[1]]);
+    expect((await server.admin.patch(`${actions}/jobs/${job.id}`, { priority: 2 })).status).toBe(409);
+  });
+
+  it.each(["any", "none"] as const)("a job without labels is for %s of the runners", async (emptyRunsOn) => {
+    await start({ emptyRunsOn });
+    const runner = await scriptedRunner(server.url, token);
+    await submit("any");
+    const task = await runner.fetch(1_000);
+    expect(task === undefined).toBe(emptyRunsOn === "none");
+  });
 
   it("labels edited here count, survive a Declare, and can be reset", async () => {
     await start();
