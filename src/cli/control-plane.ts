@@ -6,6 +6,7 @@ import type { ServerOptions } from "../server/server-options.ts";
 import type { CliContext } from "./cli-context.ts";
 import { packageVersion } from "./package-version.ts";
 import { existingDirectory, type ServerFlags, secretSetting } from "./server-settings.ts";
+import { keyValue } from "./settings.ts";
 
 /** Starts the server that the flags and variables describe. `repoRoot` counts where `--repo-root` is not given. */
 export async function startControlPlane(
@@ -44,6 +45,16 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     emptyRunsOn: flags.emptyRunsOn,
     runnerTokenLifetimeMs: flags.runnerTokenLifetime,
     runnerTokenOverlapMs: flags.runnerTokenOverlap,
+    cleanUp: {
+      zombieTaskMs: flags.zombieTaskTimeout,
+      endlessTaskMs: flags.endlessTaskTimeout,
+      abandonedJobMs: flags.abandonedJobTimeout,
+      logRetentionMs: flags.logRetention,
+      auditRetentionMs: flags.auditRetention,
+      offlineRunnerMs: flags.offlineRunnerAge,
+      ephemeralRunnerMs: flags.ephemeralRunnerAge,
+    },
+    schedules: Object.fromEntries((flags.cron ?? []).map((entry) => keyValue(entry, "--cron"))),
     blobDir: flags.blobDir === undefined ? undefined : resolve(context.cwd, flags.blobDir),
     maxFileBytes: flags.maxFileSize,
     artifactRetentionDays: flags.artifactRetentionDays,

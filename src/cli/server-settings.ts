@@ -7,7 +7,7 @@ import type { CliContext } from "./cli-context.ts";
 import type { LogOptions } from "./log-choices.ts";
 import { addLogSettings } from "./log-settings.ts";
 import { readSecretFile } from "./secret-source.ts";
-import { commaList, durationMs, setting, wholeNumber } from "./settings.ts";
+import { commaList, durationMs, keyValue, setting, wholeNumber } from "./settings.ts";
 
 /** Flags of `server` and `up`. */
 export interface ServerFlags extends LogOptions {
@@ -33,6 +33,14 @@ export interface ServerFlags extends LogOptions {
   readonly emptyRunsOn?: "any" | "none";
   readonly runnerTokenLifetime?: number;
   readonly runnerTokenOverlap?: number;
+  readonly zombieTaskTimeout?: number;
+  readonly endlessTaskTimeout?: number;
+  readonly abandonedJobTimeout?: number;
+  readonly logRetention?: number;
+  readonly auditRetention?: number;
+  readonly offlineRunnerAge?: number;
+  readonly ephemeralRunnerAge?: number;
+  readonly cron?: readonly string[];
   readonly blobDir?: string;
   readonly maxFileSize?: number;
   readonly artifactRetentionDays?: number;
@@ -94,7 +102,39 @@ export function addServerSettings(command: Command): Command {
     }),
   );
   addJobServiceSettings(command);
+  addCleanUpSettings(command);
   return addLogSettings(command);
+}
+
+/** What goes when. */
+function addCleanUpSettings(command: Command): void {
+  const ages = [
+    ["--zombie-task-timeout", "give up a task that was not reported on for so long (default: 10m)"],
+    ["--endless-task-timeout", "end a task that runs for longer (default: 3h)"],
+    ["--abandoned-job-timeout", "cancel a job that nothing happens to for so long (default: 24h)"],
+    ["--log-retention", "keep logs for so long; 0 for ever (default: 365d)"],
+    ["--audit-retention", "keep rows of the audit log for so long; 0 for ever (default: 365d)"],
+    ["--offline-runner-age", "delete runners that have not called for so long (default: they stay)"],
+    ["--ephemeral-runner-age", "the same for ephemeral runners; 0 keeps them (default: 24h)"],
+  ] as const;
+  for (const [flag, text] of ages) command.addOption(setting(`${flag} <duration>`, text, { parse: durationMs }));
+  command.addOption(
+    setting(
+      "--cron <name=schedule>",
+      "when a periodic job is done, such as 'cleanup_expired_logs=30 3 * * *', or off; ; between several",
+      { parse: scheduleList },
+    ),
+  );
+}
+
+/** `NAME=SCHEDULE` entries; a schedule may hold commas. */
+function scheduleList(text: string, previous: readonly string[] | undefined): readonly string[] {
+  const given = text
+    .split(";")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+  for (const entry of given) keyValue(entry, "--cron");
+  return [...(previous ?? []), ...given];
 }
 
 /** What is kept of artifacts and caches. */

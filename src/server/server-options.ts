@@ -3,6 +3,7 @@ import { z } from "zod";
 import { DEFAULT_LIMITS, type JobServiceLimits } from "../jobservices/open-job-services.ts";
 import { AppError } from "../lib/errors.ts";
 import { nearestName } from "../lib/nearest-name.ts";
+import type { CleanUpSettings } from "./services/clean-up.ts";
 
 /** Settings of a server as people give them. */
 export interface ServerOptions {
@@ -61,12 +62,34 @@ export interface ServerOptions {
   readonly cacheRepositoryBytes?: number;
   /** Most bytes of all caches; 0 is no limit. @default 0 */
   readonly cacheTotalBytes?: number;
+  /** From when on things are cleaned up, as Gitea does; ages in ms, of which 0 keeps logs, audit rows and runners for ever. */
+  readonly cleanUp?: CleanUpOptions;
+  /** Schedules of periodic jobs by name, in the place of their defaults. @default none */
+  readonly schedules?: Readonly<Record<string, string>>;
   /** PATH, where git and ssh are looked up. @default the usual system folders */
   readonly path?: string;
   /** Version that is shown. @default 0.0.0 */
   readonly version?: string;
   /** Write `<dataDir>/cli.json`, so that the CLI on this machine finds the server. @default true */
   readonly writeCliFile?: boolean;
+}
+
+/** Ages from which on things are cleaned up, in ms. */
+export interface CleanUpOptions {
+  /** @default 10 min */
+  readonly zombieTaskMs?: number;
+  /** @default 3 h */
+  readonly endlessTaskMs?: number;
+  /** @default 24 h */
+  readonly abandonedJobMs?: number;
+  /** @default 365 days */
+  readonly logRetentionMs?: number;
+  /** @default 365 days */
+  readonly auditRetentionMs?: number;
+  /** @default 0: they stay */
+  readonly offlineRunnerMs?: number;
+  /** @default 24 h */
+  readonly ephemeralRunnerMs?: number;
 }
 
 /** Where a server listens. */
@@ -99,6 +122,8 @@ export interface CompiledServerOptions {
   /** Null: never. */
   readonly runnerTokenLifetimeMs: number | null;
   readonly runnerTokenOverlapMs: number;
+  readonly cleanUp: CleanUpSettings;
+  readonly schedules: Readonly<Record<string, string>>;
   readonly blobDir: string;
   /** Where finished logs go; null: they stay in the database. */
   readonly logBlobDir: string | null;
@@ -114,6 +139,24 @@ const address = z.union([
   z.string().transform((text) => parseAddress(text)),
   z.object({ host: z.string(), port: z.number().int().min(0).max(65_535) }),
 ]);
+
+const HOUR_MS = 60 * 60_000;
+const age = z.number().int().min(1_000);
+/** 0 stands for ever. */
+const retention = z
+  .number()
+  .int()
+  .min(0)
+  .transform((ms) => (ms === 0 ? null : ms));
+const cleanUp = z.strictObject({
+  zombieTaskMs: age.default(10 * 60_000),
+  endlessTaskMs: age.default(3 * HOUR_MS),
+  abandonedJobMs: age.default(24 * HOUR_MS),
+  logRetentionMs: retention.prefault(365 * 24 * HOUR_MS),
+  auditRetentionMs: retention.prefault(365 * 24 * HOUR_MS),
+  offlineRunnerMs: retention.prefault(0),
+  ephemeralRunnerMs: retention.prefault(24 * HOUR_MS),
+});
 
 const schema = z.strictObject({
   listen: address.default({ host: "127.0.0.1", port: 3000 }),
@@ -135,6 +178,8 @@ const schema = z.strictObject({
   defaultActionsUrl: z.string().default("https://github.com"),
   emptyRunsOn: z.enum(["any", "none"]).default("any"),
   runnerTokenLifetimeMs: z.number().int().min(0).default(0),
+  cleanUp: cleanUp.prefault({}),
+  schedules: z.record(z.string(), z.string()).default({}),
   runnerTokenOverlapMs: z
     .number()
     .int()

@@ -19,6 +19,7 @@ import {
 } from "./server-options.ts";
 import { type AppServices, appServices } from "./services/app-services.ts";
 import { bootstrap } from "./services/bootstrap.ts";
+import { cleanUpSchedules } from "./services/clean-up-schedule.ts";
 import { DiskWatch } from "./services/disk-watch.ts";
 import { openServerKeys, type ServerKeys } from "./services/server-keys.ts";
 import { openStore } from "./storage/open-store.ts";
@@ -74,6 +75,7 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   const disk = started.use(diskWatch(compiled, services, parts));
   await disk.start();
   await services.protocol.start();
+  services.crons.start();
   const jobServices = started.use(
     serverJobServices({ options: compiled, store, keys, ...parts, ...services.protocol }),
   );
@@ -165,6 +167,7 @@ async function makeServices(
     git: new Git({ path: options.path }),
     defaultActionsUrl: options.defaultActionsUrl,
     emptyRunsOnMatches: options.emptyRunsOn === "any",
+    ...{ cleanUp: options.cleanUp, schedules: cleanUpSchedules(options.schedules) },
     tokens: { lifetimeMs: options.runnerTokenLifetimeMs, overlapMs: options.runnerTokenOverlapMs },
     version: options.version,
   });

@@ -128,28 +128,19 @@ export function storeLifecycleContract(kind: StoreKind): void {
     expect(await store.read.housekeeping.offlineRunners(8, { ephemeral: true }, PAGE)).toEqual([done.id]);
   });
 
-  test("old rows and logs are found and go in chunks", async () => {
-    const { job, runner } = await seed(store);
-    const ids = await store.write(async (tx) => {
+  test("old rows go in chunks", async () => {
+    const { runner, task } = await seed(store);
+    await store.write(async (tx) => {
       for (const at of [1, 2, 3, 50]) {
         await tx.audit.append({ at, actorId: null, action: "x", target: "y", address: null, detail: {} });
       }
-      const tasks = [];
-      for (const stoppedAt of [10, 20, 90]) {
-        const more = { delivery: stoppedAt, status: "success", stoppedAt } as const;
-        tasks.push((await tx.tasks.insert(newTask(job, runner.id, more), `t${stoppedAt}`)).id);
-      }
       await tx.runners.delete(runner.id, 30);
-      return tasks;
     });
     expect(await store.write((tx) => tx.housekeeping.purgeAudit(50, 2))).toBe(2);
     expect(await store.write((tx) => tx.housekeeping.purgeAudit(50, 2))).toBe(1);
     expect((await store.read.audit.list({ page: 1, limit: 10 })).items.map(({ at }) => at)).toEqual([50]);
-    expect(await store.read.housekeeping.expiredLogs(50, 1)).toEqual([ids[0]]);
-    await store.write((tx) => tx.housekeeping.markLogsExpired(ids.slice(0, 1)));
-    expect(await store.read.housekeeping.expiredLogs(50, 10)).toEqual([ids[1]]);
     expect(await store.write((tx) => tx.housekeeping.purgeRunners(30, 10))).toBe(0);
     expect(await store.write((tx) => tx.housekeeping.purgeRunners(31, 10))).toBe(1);
-    expect(must(await store.read.tasks.get(must(ids[0]))).runnerId).toBe(runner.id);
+    expect(must(await store.read.tasks.get(task.id)).runnerId).toBe(runner.id);
   });
 }

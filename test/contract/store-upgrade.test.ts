@@ -17,7 +17,6 @@ const COLUMNS = [
   ["runner", "next_token_sealed"],
   ["runner", "token_made_at"],
   ["job", "reservation"],
-  ["task", "log_expired"],
 ] as const;
 
 const FORGET = "DELETE FROM migrations WHERE name LIKE 'Dispatch%' OR name LIKE 'Lifecycle%' OR name LIKE 'Replicas%'";
@@ -25,7 +24,6 @@ const FORGET = "DELETE FROM migrations WHERE name LIKE 'Dispatch%' OR name LIKE 
 /** Takes the schema back to its first version; `keep` columns stay, as after a crash in the middle of the migration. */
 async function takeBack({ options }: StorePlace, keep: number): Promise<void> {
   const statements = [
-    `DROP INDEX ix_task_log_expired_stopped_at${options.databaseUrl === undefined ? "" : " ON task"}`,
     "DROP TABLE cron",
     "DROP TABLE IF EXISTS replica_change",
     ...COLUMNS.slice(keep).map(([table, column]) => `ALTER TABLE ${table} DROP COLUMN ${column}`),

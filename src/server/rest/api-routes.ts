@@ -11,6 +11,7 @@ import { accountRoutes } from "./account-routes.ts";
 import { artifactRoutes } from "./artifact-routes.ts";
 import { authenticateHook } from "./authenticate.ts";
 import { cacheRoutes } from "./cache-routes.ts";
+import { cronRoutes } from "./cron-routes.ts";
 import { dispatchRulesRoutes } from "./dispatch-rules-routes.ts";
 import { logRoutes } from "./log-routes.ts";
 import { logSearchRoutes } from "./log-search-routes.ts";
@@ -81,6 +82,7 @@ function describedRoutes(parent: FastifyInstance, deps: RestDeps): void {
     repositoryRoutes,
     runnerRoutes,
     runnerCredentialRoutes,
+    cronRoutes,
     dispatchRulesRoutes,
     registrationTokenRoutes,
     runListRoutes,

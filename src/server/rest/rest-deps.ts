@@ -4,6 +4,7 @@ import type { Logger } from "../../lib/logger.ts";
 import type { Accounts } from "../services/accounts.ts";
 import type { ApiIdentity } from "../services/api-identity.ts";
 import type { ApiTokens } from "../services/api-tokens.ts";
+import type { CronRunner } from "../services/cron-runner.ts";
 import type { DispatchRulesService } from "../services/dispatch-rules-service.ts";
 import type { Jobs } from "../services/jobs.ts";
 import type { KeptFiles } from "../services/kept-files.ts";
@@ -43,6 +44,7 @@ export interface RestDeps {
   readonly logSearch: LogSearch;
   readonly runnerAdmin: RunnerAdmin;
   readonly oneJobRunners: OneJobRunners;
+  readonly crons: CronRunner;
   readonly dispatchRules: DispatchRulesService;
   readonly registrationTokens: RegistrationTokens;
   readonly settings: SettingsService;

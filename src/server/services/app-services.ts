@@ -7,8 +7,11 @@ import { Accounts } from "./accounts.ts";
 import { ApiIdentity } from "./api-identity.ts";
 import { ApiTokens } from "./api-tokens.ts";
 import type { ChangeBus } from "./change-bus.ts";
+import { CleanUp, type CleanUpSettings } from "./clean-up.ts";
+import { type CleanUpSchedules, cleanUpJobs } from "./clean-up-schedule.ts";
 import { CloneCredentials } from "./clone-credentials.ts";
 import type { ClonePolicy } from "./clone-url.ts";
+import { CronRunner } from "./cron-runner.ts";
 import { DispatchRulesService } from "./dispatch-rules-service.ts";
 import { Jobs } from "./jobs.ts";
 import { KeptFiles } from "./kept-files.ts";
@@ -46,6 +49,9 @@ export interface AppServicesDeps {
   readonly emptyRunsOnMatches: boolean;
   /** When tokens of runners are renewed. */
   readonly tokens: RunnerTokenSettings;
+  /** When what is cleaned up. */
+  readonly cleanUp: CleanUpSettings;
+  readonly schedules: CleanUpSchedules;
   readonly version: string;
   /** Joins the replicas on one database. */
   readonly bus: ChangeBus;
@@ -69,6 +75,7 @@ export interface AppServices extends AsyncDisposable {
   readonly logSearch: LogSearch;
   readonly runnerAdmin: RunnerAdmin;
   readonly oneJobRunners: OneJobRunners;
+  readonly crons: CronRunner;
   readonly dispatchRules: DispatchRulesService;
   readonly serveGit: ServeGit;
   readonly submit: (submission: Submission, options: { readonly signal?: AbortSignal }) => Promise<SubmittedRun>;
@@ -102,8 +109,12 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const jobsReady = dispatcher.jobsReady.bind(dispatcher);
   const runnersDeleted = editRunner.deleted.bind(editRunner);
   const cancelJobs = protocol.cancelJobs.cancel.bind(protocol.cancelJobs);
+  const cleanUp = new CleanUp({ store, clock, ...protocol, settings: deps.cleanUp });
+  const jobs = cleanUpJobs(cleanUp, deps.schedules, deps.cleanUp);
+  const crons = new CronRunner({ store, clock, log, holder: ids.uuid(), jobs });
   return {
     protocol,
+    crons,
     accounts: new Accounts({ store, clock, runnersDeleted }),
     apiTokens: new ApiTokens({ store, clock, ids, hasher }),
     apiIdentity: new ApiIdentity({ store, hasher, clock }),
@@ -126,6 +137,7 @@ export function appServices(deps: AppServicesDeps): AppServices {
     submit: (submission, options) =>
       submitRun({ store, mirrors, clock, threads, definitions, publicUrl, jobsReady }, submission, options),
     async [Symbol.asyncDispose]() {
+      await crons[Symbol.asyncDispose]();
       await protocol[Symbol.asyncDispose]();
       await threads[Symbol.asyncDispose]();
     },

@@ -52,6 +52,21 @@ export class CancelJobs {
     }
   }
 
+  /** Cancels a job that does not run. @returns false when it runs, has ended or is gone */
+  async cancelIdle({ id }: Pick<Job, "id">, cause: Cause, message: string): Promise<boolean> {
+    const outcome = await this.#store.write(async (tx) => {
+      const found = await tx.jobs.get(id);
+      if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return undefined;
+      const job = await tx.jobs.get(id);
+      const isIdle = job?.status === "blocked" || job?.status === "waiting";
+      return job !== undefined && isIdle ? await this.#endIdle(tx, job, cause, message) : undefined;
+    });
+    if (outcome === undefined) return false;
+    this.#changes.applyGraph(outcome);
+    this.#dispatcher.jobsGone([id]);
+    return true;
+  }
+
   async #cancelOne(tx: WriteTables, jobId: number, cause: Cause): Promise<Outcome> {
     const found = await tx.jobs.get(jobId);
     if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return NOTHING;
@@ -70,9 +85,9 @@ export class CancelJobs {
     return { ...NOTHING, change: await this.#changes.write(tx, task, event, null) };
   }
 
-  async #endIdle(tx: WriteTables, job: Job, cause: Cause): Promise<Outcome> {
+  async #endIdle(tx: WriteTables, job: Job, cause: Cause, message: string | null = null): Promise<Outcome> {
     const now = this.#clock.now();
-    await writeJob(tx, job, { type: "ended", conclusion: "cancelled", cause, message: null }, now);
+    await writeJob(tx, job, { type: "ended", conclusion: "cancelled", cause, message }, now);
     return await this.#graph.jobFinished(tx, job.id, now);
   }
 }

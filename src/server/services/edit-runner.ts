@@ -4,7 +4,7 @@ import type { Logger } from "../../lib/logger.ts";
 import type { Job } from "../domain/run.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Store, WriteTables } from "../storage/store.ts";
-import { type Actor, audit } from "./audit.ts";
+import { type Actor, audit, SERVER_ACTOR } from "./audit.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
@@ -69,17 +69,30 @@ export class EditRunner {
 
   /** Deletes a runner; its running tasks end as `runner_deleted`, and it is told to end them. @throws AppError not_found when it is gone */
   async delete(runnerId: number, actor: Actor): Promise<void> {
-    const freed = await this.#store.write(async (tx) => {
+    if (!(await this.#delete(runnerId, actor, { alsoBusy: true }))) throw missing(runnerId);
+  }
+
+  /** Deletes a runner that does nothing, for the clean-up. @returns false when it has a task, or is gone */
+  deleteIdle(runnerId: number): Promise<boolean> {
+    return this.#delete(runnerId, SERVER_ACTOR, { alsoBusy: false });
+  }
+
+  async #delete(runnerId: number, actor: Actor, { alsoBusy }: { readonly alsoBusy: boolean }): Promise<boolean> {
+    const deleted = await this.#store.write(async (tx) => {
       const now = this.#clock.now();
-      const runner = await tx.runners.get(runnerId);
+      const runner = await tx.runners.lock(runnerId);
+      if (runner === undefined) return undefined;
+      const isBusy = (await tx.tasks.openOfRunner(runnerId)).length > 0;
+      if (isBusy && !alsoBusy) return undefined;
       // In the middle of a job it has to hear that the job is over: refused at once, stock runners run it to its end.
-      const reportsUntil = (await tx.tasks.openOfRunner(runnerId)).length > 0 ? now + WIND_DOWN_MS : null;
-      if (!(await tx.runners.delete(runnerId, now, reportsUntil))) throw missing(runnerId);
+      if (!(await tx.runners.delete(runnerId, now, isBusy ? now + WIND_DOWN_MS : null))) return undefined;
       await audit(tx, now, actor, { action: "runner.delete", target: `runner:${runnerId}` });
-      return runner === undefined ? undefined : await freeItsJob(tx, runner);
+      return { freed: await freeItsJob(tx, runner) };
     });
+    if (deleted === undefined) return false;
     await this.deleted([runnerId]);
-    if (freed !== undefined) this.#dispatcher.jobsChanged([freed]);
+    if (deleted.freed !== undefined) this.#dispatcher.jobsChanged([deleted.freed]);
+    return true;
   }
 
   /** Runners were deleted (also elsewhere, with their repository or owner): what remembers them is told. */

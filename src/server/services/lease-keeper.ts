@@ -42,6 +42,11 @@ export class LeaseKeeper {
     this.#freshFrom = this.#lastTick = deps.clock.now();
   }
 
+  /** Silence before this moment (epoch ms) does not count: this server or its database was away. */
+  get freshFrom(): number {
+    return this.#freshFrom;
+  }
+
   /** Runs until the signal aborts. */
   async run({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     while (!signal.aborted) {

@@ -154,6 +154,7 @@ function wire(deps: ProtocolServicesDeps) {
     dispatcher,
     dispatch,
     cancelJobs,
+    changes,
     runnerTokens,
     ...runnerRecords({ store, clock, ids, log, hasher, box, identity, dispatcher, openTasks, changes }),
     ...assignments,

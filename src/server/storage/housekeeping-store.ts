@@ -36,8 +36,6 @@ export interface HousekeepingReads {
   uselessRunners(now: number, page: IdPage): Promise<readonly number[]>;
   /** Runners without an open task that have not called since `before`. */
   offlineRunners(before: number, which: { readonly ephemeral: boolean }, page: IdPage): Promise<readonly number[]>;
-  /** Tasks that ended before `before` and whose logs were not deleted yet. */
-  expiredLogs(before: number, limit: number): Promise<readonly number[]>;
 }
 
 /** Deletes and marks in chunks of at most `limit` rows; each returns how many there were. */
@@ -51,8 +49,6 @@ export interface HousekeepingWrites extends HousekeepingReads {
   keepCron(name: string, holder: string, leaseMs: number): Promise<boolean>;
   /** Gives it back. Does nothing when the lease was lost. */
   endCron(name: string, holder: string, outcome: string): Promise<void>;
-  /** Their logs are gone. */
-  markLogsExpired(taskIds: readonly number[]): Promise<void>;
   /** Deletes rows of the audit log that are older than `before`. */
   purgeAudit(before: number, limit: number): Promise<number>;
   /** Deletes the rows of runners that were soft-deleted before `before`. */

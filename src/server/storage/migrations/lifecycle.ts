@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
-import { addColumn, addIndex, columnTypes, createTable } from "./table-builder.ts";
+import { addColumn, columnTypes, createTable } from "./table-builder.ts";
 
 /** Rotated tokens, credentials for one job, reservations, expired logs, and the schedule of what cleans up. */
 export class Lifecycle1795230000000 implements MigrationInterface {
@@ -15,8 +15,6 @@ export class Lifecycle1795230000000 implements MigrationInterface {
     await addColumn(runner, "runner", "token_made_at", "number");
     await runner.query("UPDATE runner SET token_made_at = created_at WHERE token_made_at = 0");
     await addColumn(runner, "job", "reservation", "text");
-    await addColumn(runner, "task", "log_expired", "number");
-    await addIndex(runner, "task", ["log_expired", "stopped_at"]);
     const t = columnTypes(runner);
     await createTable(runner, "cron", {
       columns: [

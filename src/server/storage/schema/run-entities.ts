@@ -67,7 +67,6 @@ export const jobEntity = new EntitySchema<Job>({
 /** Row of a task. */
 export interface TaskRow extends Task {
   tokenMac: string | null;
-  logExpired: boolean;
 }
 /** Tasks. The steps are one JSON column: they are always read together and are few. */
 export const taskEntity = new EntitySchema<TaskRow>({
@@ -92,7 +91,6 @@ export const taskEntity = new EntitySchema<TaskRow>({
     requestKey: text("request_key", { nullable: true }),
     tokenMac: text("token_mac", { nullable: true }),
     steps: json("steps"),
-    logExpired: flag("log_expired"),
   },
 });
 

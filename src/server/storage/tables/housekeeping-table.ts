@@ -1,4 +1,4 @@
-import { databaseNow, keepExisting, placeholders } from "../dialect.ts";
+import { databaseNow, keepExisting } from "../dialect.ts";
 import type { CronState, HousekeepingWrites, IdPage } from "../housekeeping-store.ts";
 import type { Session } from "../session.ts";
 import type { SqlValue } from "../sql-value.ts";
@@ -82,16 +82,6 @@ export class HousekeepingTable implements HousekeepingWrites {
   offlineRunners(before: number, which: { readonly ephemeral: boolean }, page: IdPage): Promise<readonly number[]> {
     const where = `deleted_at IS NULL AND ephemeral = ? AND COALESCE(last_online, created_at) < ? AND ${NO_OPEN_TASK}`;
     return this.#ids("runner", where, [which.ephemeral ? 1 : 0, before], page);
-  }
-
-  async expiredLogs(before: number, limit: number): Promise<readonly number[]> {
-    const sql = "SELECT id FROM task WHERE log_expired = 0 AND stopped_at < ? ORDER BY stopped_at LIMIT ?";
-    return (await this.#session.rows(sql, [before, limit])).map((row) => Number(row["id"]));
-  }
-
-  async markLogsExpired(taskIds: readonly number[]): Promise<void> {
-    if (taskIds.length === 0) return;
-    await this.#session.run(`UPDATE task SET log_expired = 1 WHERE id IN ${placeholders(taskIds.length)}`, taskIds);
   }
 
   purgeAudit(before: number, limit: number): Promise<number> {

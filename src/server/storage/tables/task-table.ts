@@ -66,7 +66,7 @@ export class TaskTable implements TaskWrites {
   }
 
   async insert(task: New<Task>, tokenMac: string): Promise<Task> {
-    return { ...task, id: await this.#session.insert(rows, { ...task, tokenMac, logExpired: false }) };
+    return { ...task, id: await this.#session.insert(rows, { ...task, tokenMac }) };
   }
 
   async update(
@@ -123,7 +123,7 @@ export class TaskTable implements TaskWrites {
   }
 }
 
-function toTask({ tokenMac, logExpired, ...task }: TaskRow): Task {
+function toTask({ tokenMac, ...task }: TaskRow): Task {
   return task;
 }
 

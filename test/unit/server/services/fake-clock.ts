@@ -36,6 +36,11 @@ export class FakeClock implements Clock {
     return [...this.#timers].some(({ at }) => at === this.#now + ms);
   }
 
+  /** Whether at least `count` wait for moments within the next `ms`. */
+  isAwaitedWithin(ms: number, count: number): boolean {
+    return [...this.#timers].filter(({ at }) => at <= this.#now + ms).length >= count;
+  }
+
   /** Moves on and fires what is due. */
   advance(ms: number): void {
     this.#now += ms;
