@@ -169,7 +169,7 @@ export const SETTINGS: readonly Setting[] = [
   setting(
     "runner.report_give_up",
     "duration",
-    "10m",
+    "1h",
     "How long the last reports of a job are tried while the server is away. Ours.",
   ),
   setting(

@@ -51,16 +51,26 @@ export class RunnerProcess implements AsyncDisposable {
     return child;
   }
 
-  /** Registers with the server and starts to take jobs. */
-  static async start(server: string, token: string, labels: string): Promise<RunnerProcess> {
+  /** Registers with the server and starts to take jobs. @param more variables, such as settings */
+  static async start(
+    server: string,
+    token: string,
+    labels: string,
+    more: NodeJS.ProcessEnv = {},
+  ): Promise<RunnerProcess> {
     const directory = await mkdtemp(join(tmpdir(), "runner-"));
-    const env = { ...ownEnvironment(), HOME: directory, XDG_CACHE_HOME: join(directory, "cache") };
+    const env = { ...ownEnvironment(), HOME: directory, XDG_CACHE_HOME: join(directory, "cache"), ...more };
     const flags = ["--no-interactive", "--instance", server, "--labels", labels];
     await promisify(execFile)(process.execPath, [BIN, "register", ...flags], {
       cwd: directory,
       env: { ...env, ACT_RUNNER_REGISTRATION_TOKEN: token },
     });
     return new RunnerProcess(directory, env);
+  }
+
+  /** Its process id. */
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** Everything that it has printed. */

@@ -9,11 +9,13 @@ import { writeJob } from "./write-job.ts";
 
 /**
  * How an attempt to claim a job ended: the task was made; the job is not to be had any more (another runner has it,
- * it was cancelled); or the runner may not take it now (deleted, disabled, other labels than thought, ephemeral with a task).
+ * it was cancelled); the runner may not take it now (deleted, disabled, other labels than thought, ephemeral with a task);
+ * or its call is over.
  */
 export type ClaimOutcome =
   | { readonly kind: "claimed"; readonly task: Task }
   | { readonly kind: "lost" }
+  | { readonly kind: "late" }
   | {
       readonly kind: "refused";
       /** What the same call was given by another replica, and did not acknowledge. */
@@ -33,6 +35,11 @@ export interface Claim {
   readonly emptyRunsOnMatches: boolean;
   /** See `Task.cancelTimeoutMs`. */
   readonly cancelTimeoutMs: number | null;
+  /**
+   * Whether the runner still waits for the answer. Asked when the run's lock is there: under load the lock can come after
+   * the call's deadline, and a task for nobody would only have to be taken back, which makes the load worse.
+   */
+  readonly isAwaited: () => boolean;
   readonly now: number;
 }
 
@@ -48,6 +55,7 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   if (run === undefined || job?.status !== "waiting" || isKeptFromOthers(job, runnerId, now)) return { kind: "lost" };
   // Locked, so that a runner that asks two replicas at once, or is deleted meanwhile, gets what it may have.
   const runner = await tx.runners.lock(runnerId);
+  if (!claim.isAwaited()) return { kind: "late" };
   if (runner === undefined || runner.disabled) return { kind: "refused" };
   if (runner.boundJobId !== null && runner.boundJobId !== jobId) return { kind: "refused" };
   if (!matches(job.runsOn, runner.labels, claim) || !scopeCovers(runner.scope, job)) return { kind: "refused" };

@@ -16,6 +16,8 @@ import type { TasksVersions } from "./tasks-versions.ts";
 import { keptUntil, type WaitingJob, WaitingJobs } from "./waiting-jobs.ts";
 
 const PAGE = 500;
+/** A claim that begins when the answer is due gets this time all the same; the answer's margin covers it. */
+const LEAST_CLAIM_MS = 500;
 
 /** How long and for whom a poll waits. */
 export interface PollOptions {
@@ -91,7 +93,8 @@ export class Dispatcher {
    * The next task for a runner, already claimed; undefined when there was none until `until`, or the caller is gone.
    * @throws AppError unavailable when the database is away
    */
-  async next(polling: Runner, { until, requestKey, signal }: PollOptions): Promise<MadeTask | undefined> {
+  async next(polling: Runner, options: PollOptions): Promise<MadeTask | undefined> {
+    const { until, signal } = options;
     let runner: Runner | undefined = polling;
     while (runner !== undefined && !signal.aborted && !this.#stopped) {
       const labels = new Set(runner.labels);
@@ -107,8 +110,8 @@ export class Dispatcher {
         }
         job = outcome.job;
       }
-      const made = await this.#try(job, runner, requestKey);
-      if (made === "refused") return undefined;
+      const made = await this.#try(job, runner, options);
+      if (made === "refused" || made === "late") return undefined;
       if (made !== "lost") return made;
     }
     return undefined;
@@ -266,15 +269,21 @@ export class Dispatcher {
   }
 
   /** Claims a job that is in `#taken`; afterwards it is claimed, gone, or waits again. */
-  async #try(job: WaitingJob, runner: Runner, requestKey: string | null): Promise<MadeTask | "lost" | "refused"> {
+  async #try(
+    job: WaitingJob,
+    runner: Runner,
+    { until, requestKey, signal }: PollOptions,
+  ): Promise<MadeTask | "lost" | "refused" | "late"> {
+    const latest = Math.max(until, this.#clock.now() + LEAST_CLAIM_MS);
+    const isAwaited = () => !signal.aborted && this.#clock.now() <= latest;
     try {
-      const outcome = await this.#claims.claim(job.id, runner, requestKey);
+      const outcome = await this.#claims.claim(job.id, runner, { requestKey, isAwaited });
       this.#taken.delete(job.id);
       if (outcome.kind === "claimed") {
         this.#bus.publish([{ kind: "job-gone", jobId: job.id }], "soon");
         return outcome.made;
       }
-      if (outcome.kind === "refused") this.jobsReady([job]);
+      if (outcome.kind !== "lost") this.jobsReady([job]);
       else if (outcome.change !== undefined) this.#onChange(outcome.change);
       return outcome.kind;
     } catch (error) {

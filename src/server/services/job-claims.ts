@@ -6,7 +6,7 @@ import type { Job } from "../domain/run.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Task } from "../domain/task.ts";
 import type { Store } from "../storage/store.ts";
-import { type ClaimOutcome, claimJob } from "./claim-job.ts";
+import { type Claim, type ClaimOutcome, claimJob } from "./claim-job.ts";
 import type { DispatchSettings } from "./dispatch-settings.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
@@ -24,7 +24,7 @@ export interface MadeTask {
 /** How a claim ended; `change` where the job could not be built and has failed, which may have made others ready. */
 export type JobClaimOutcome =
   | { readonly kind: "claimed"; readonly made: MadeTask }
-  | { readonly kind: "refused" }
+  | { readonly kind: "refused" | "late" }
   | { readonly kind: "lost"; readonly change?: JobGraphChange };
 
 /** Claims jobs: builds the payload first, so that a job that cannot be built fails alone and holds up nobody. */
@@ -64,8 +64,16 @@ export class JobClaims {
     this.#settings = deps.settings;
   }
 
-  /** Tries to give a waiting job to a runner. @throws AppError unavailable when the database is away; the job then waits on */
-  async claim(jobId: number, runner: Runner, requestKey: string | null): Promise<JobClaimOutcome> {
+  /**
+   * Tries to give a waiting job to a runner.
+   * @param call `isAwaited`: whether the runner still waits for the answer
+   * @throws AppError unavailable when the database is away; the job then waits on
+   */
+  async claim(
+    jobId: number,
+    runner: Runner,
+    call: { readonly requestKey: string | null; readonly isAwaited: () => boolean },
+  ): Promise<JobClaimOutcome> {
     const job = await this.#store.read.jobs.get(jobId);
     if (job?.status !== "waiting") return { kind: "lost" };
     let draft: PayloadDraft;
@@ -75,7 +83,7 @@ export class JobClaims {
       return { kind: "lost", change: await this.#failJob(job, toAppError(error)) };
     }
     const token = this.#ids.token();
-    const outcome = await this.#commit(draft, runner.id, this.#hasher.mac(token), requestKey);
+    const outcome = await this.#commit(draft, runner.id, this.#hasher.mac(token), call);
     // What is remembered of the runner is out of date (it was changed by another server).
     if (outcome.kind === "refused") this.#identity.forget(runner.id);
     if (outcome.kind === "refused" && outcome.given !== undefined) this.#openTasks.put(outcome.given);
@@ -91,7 +99,7 @@ export class JobClaims {
     draft: PayloadDraft,
     runnerId: number,
     tokenMac: string,
-    requestKey: string | null,
+    call: Pick<Claim, "requestKey" | "isAwaited">,
   ): Promise<ClaimOutcome> {
     const claim = {
       jobId: draft.job.id,
@@ -101,7 +109,7 @@ export class JobClaims {
       steps: draft.steps,
       cancelTimeoutMs: draft.cancelTimeoutMs,
       emptyRunsOnMatches: this.#settings.emptyRunsOnMatches,
-      requestKey,
+      ...call,
       now: this.#clock.now(),
     };
     try {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import type { ProtocolServices } from "../../../../src/server/services/protocol-services.ts";
 import { openSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
+import { eventually } from "../../../support/eventually.ts";
 import { storeKinds } from "../../../support/stores.ts";
 
 const ACTOR = { accountId: null, address: null };
@@ -33,5 +34,30 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
     expect(taken).toHaveLength(50);
     expect(new Set(taken).size).toBe(50);
     for (const job of jobs) expect(await subject.store.read.tasks.listByJob(job.id)).toHaveLength(1);
+  });
+
+  it("make no task for a caller that has gone while they waited for the lock; the job goes to the next", async () => {
+    await using subject = await openSubject({ kind });
+    const { services, store } = subject;
+    const [job] = await subject.addJobs(1);
+    if (job === undefined) throw new Error("no job");
+    const runner = await makeRunner(services);
+    const caller = new AbortController();
+    const [locked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holding = store.write(async (tx) => {
+      await tx.runs.lock(job.runId);
+      locked.resolve();
+      await letGo.promise;
+    });
+    await locked.promise;
+    const late = services.assignTask.fetch(runner, { timeoutMs: 5_000, requestKey: null, signal: caller.signal });
+    await eventually("the claim", () => services.dispatcher.counts.waitingJobs === 0);
+    caller.abort();
+    letGo.resolve();
+    await holding;
+    expect((await late).payload).toBeUndefined();
+    expect(await store.read.tasks.listByJob(job.id)).toEqual([]);
+    const call = { timeoutMs: 5_000, requestKey: null, signal: new AbortController().signal };
+    expect((await services.assignTask.fetch(runner, call)).payload).toBeDefined();
   });
 });
