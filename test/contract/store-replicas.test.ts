@@ -38,7 +38,7 @@ describe.skipIf(mariadb.skip !== undefined)("stores of replicas on one MariaDB",
       jobs.map(async ({ id: jobId, runId }, j) => {
         const store = must(world.stores[(r + j) % 3]);
         const rest = { steps: [], cancelTimeoutMs: null, emptyRunsOnMatches: true, requestKey: null, now: 50 };
-        const claim = { jobId, runId, runnerId, tokenMac: `t-${++macs}`, ...rest };
+        const claim = { jobId, runId, runnerId, tokenMac: `t-${++macs}`, isAwaited: () => true, ...rest };
         return await store.write((tx) => claimJob(tx, claim)).catch(() => ({ kind: "lost" as const }));
       }),
     );
@@ -66,7 +66,7 @@ describe.skipIf(mariadb.skip !== undefined)("stores of replicas on one MariaDB",
     const outcomes = await Promise.all(
       jobs.map(({ id: jobId, runId }, i) => {
         const rest = { steps: [], cancelTimeoutMs: null, emptyRunsOnMatches: true, requestKey: "k", now: 50 };
-        const claim = { jobId, runId, runnerId, tokenMac: `key-${i}`, ...rest };
+        const claim = { jobId, runId, runnerId, tokenMac: `key-${i}`, isAwaited: () => true, ...rest };
         return (i === 0 ? one : two).write((tx) => claimJob(tx, claim));
       }),
     );

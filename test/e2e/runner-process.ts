@@ -68,11 +68,6 @@ export class RunnerProcess implements AsyncDisposable {
     return new RunnerProcess(directory, env);
   }
 
-  /** Its process id. */
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
   /** Everything that it has printed. */
   get output(): string {
     return this.#output;
