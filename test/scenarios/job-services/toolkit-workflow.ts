@@ -56,17 +56,20 @@ export const toolkitEnv = {
 };
 
 /** A `run` step of one of the scripts. @param github as on github.com, which asks for the newest protocols */
-export function toolkitStep(script: string, { github = true }: { readonly github?: boolean } = {}): string {
-  return `      - run: |\n          ${github ? "GITHUB_SERVER_URL=https://github.com " : ""}"$NODE" ${script}\n`;
+export function toolkitStep(
+  script: string,
+  { github = true, path }: { readonly github?: boolean; readonly path?: string } = {},
+): string {
+  return `      - run: |\n          ${path === undefined ? "" : `PATH=${path} `}${github ? "GITHUB_SERVER_URL=https://github.com " : ""}"$NODE" ${script}\n`;
 }
 
-/** A workflow with jobs of steps, each after the one before. */
-export function toolkitWorkflow(jobs: Readonly<Record<string, string>>, keys = ""): string {
+/** A workflow with jobs of steps, each after the one before. @param options.checkout whether they begin with the repository's files */
+export function toolkitWorkflow(jobs: Readonly<Record<string, string>>, { checkout = true } = {}): string {
   const env = Object.entries({ ...toolkitEnv, NODE: process.execPath }).map(([name, value]) => `  ${name}: ${value}\n`);
   const ids = Object.keys(jobs);
   const texts = Object.entries(jobs).map(([id, steps], index) => {
     const needs = index === 0 ? "" : `    needs: ${ids[index - 1]}\n`;
-    return `  ${id}:\n    runs-on: linux\n${needs}${keys}    steps:\n      - uses: actions/checkout@v4\n${steps}`;
+    return `  ${id}:\n    runs-on: linux\n${needs}    steps:\n${checkout ? "      - uses: actions/checkout@v4\n" : ""}${steps}`;
   });
   return `on: [push, workflow_dispatch]\nenv:\n${env.join("")}jobs:\n${texts.join("")}`;
 }
