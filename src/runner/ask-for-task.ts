@@ -1,7 +1,7 @@
 import type { CallOptions } from "@connectrpc/connect";
 import { AppError } from "../lib/errors.ts";
 import type { Task } from "../protocol/messages.ts";
-import type { RunnerClient } from "./client.ts";
+import { classifyCallError, type RunnerClient } from "./client.ts";
 
 /** What a runner asks for. */
 export interface TaskWish {
@@ -11,20 +11,23 @@ export interface TaskWish {
 }
 
 /**
- * One call for a task: FetchTask, the only one that the server's protocol has so far; by handle it would be
- * FetchSingleTask.
- * @throws AppError invalid for a handle; whatever the call throws
+ * One call for a task: FetchTask, or FetchSingleTask for the job with a handle.
+ * @throws AppError invalid when the server does not know handles; whatever the call throws
  */
 export async function askForTask(
   client: RunnerClient,
   { tasksVersion, handle }: TaskWish,
   options: CallOptions,
 ): Promise<{ readonly task?: Task | undefined; readonly tasksVersion: bigint }> {
-  if (handle !== undefined) {
+  if (handle === undefined) return await client.runner.fetchTask({ tasksVersion }, options);
+  try {
+    return await client.runner.fetchSingleTask({ tasksVersion, handle }, options);
+  } catch (error) {
+    if (classifyCallError(error) !== "unimplemented") throw error;
     throw new AppError(
       "invalid",
-      "a job cannot be chosen by its handle yet: leave --handle out, and make the credential for that job",
+      "the server does not give jobs by their handle (Forgejo 15 and newer do): leave --handle out",
+      error,
     );
   }
-  return await client.runner.fetchTask({ tasksVersion }, options);
 }

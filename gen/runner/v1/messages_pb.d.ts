@@ -168,6 +168,13 @@ export declare type FetchTaskRequest = Message<"runner.v1.FetchTaskRequest"> & {
    * @generated from field: int64 tasks_version = 1;
    */
   tasksVersion: bigint;
+
+  /**
+   * Forgejo's: how many tasks the runner can take now; more than 1 allows additional_tasks.
+   *
+   * @generated from field: optional int64 task_capacity = 2;
+   */
+  taskCapacity?: bigint | undefined;
 };
 
 /**
@@ -195,6 +202,13 @@ export declare type FetchTaskResponse = Message<"runner.v1.FetchTaskResponse"> &
    * @generated from field: int64 tasks_version = 2;
    */
   tasksVersion: bigint;
+
+  /**
+   * Forgejo's: tasks beside the first one, to run now as well; only for a request with task_capacity.
+   *
+   * @generated from field: repeated runner.v1.Task additional_tasks = 3;
+   */
+  additionalTasks: Task[];
 };
 
 /**
@@ -202,6 +216,60 @@ export declare type FetchTaskResponse = Message<"runner.v1.FetchTaskResponse"> &
  * Use `create(FetchTaskResponseSchema)` to create a new message.
  */
 export declare const FetchTaskResponseSchema: GenMessage<FetchTaskResponse>;
+
+/**
+ * Asks for one task, that of a certain job if wanted. Forgejo's.
+ *
+ * @generated from message runner.v1.FetchSingleTaskRequest
+ */
+export declare type FetchSingleTaskRequest = Message<"runner.v1.FetchSingleTaskRequest"> & {
+  /**
+   * As in FetchTaskRequest.
+   *
+   * @generated from field: int64 tasks_version = 1;
+   */
+  tasksVersion: bigint;
+
+  /**
+   * Handle of an attempt of a job, as the REST interface shows it; no other task is given then.
+   *
+   * @generated from field: optional string handle = 2;
+   */
+  handle?: string | undefined;
+};
+
+/**
+ * Describes the message runner.v1.FetchSingleTaskRequest.
+ * Use `create(FetchSingleTaskRequestSchema)` to create a new message.
+ */
+export declare const FetchSingleTaskRequestSchema: GenMessage<FetchSingleTaskRequest>;
+
+/**
+ * The task, or nothing. Forgejo's.
+ *
+ * @generated from message runner.v1.FetchSingleTaskResponse
+ */
+export declare type FetchSingleTaskResponse = Message<"runner.v1.FetchSingleTaskResponse"> & {
+  /**
+   * As in FetchTaskResponse.
+   *
+   * @generated from field: int64 tasks_version = 1;
+   */
+  tasksVersion: bigint;
+
+  /**
+   * The task to run now; absent when there is none, or the job with the handle is not for this runner.
+   *
+   * @generated from field: runner.v1.Task task = 2;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message runner.v1.FetchSingleTaskResponse.
+ * Use `create(FetchSingleTaskResponseSchema)` to create a new message.
+ */
+export declare const FetchSingleTaskResponseSchema: GenMessage<FetchSingleTaskResponse>;
 
 /**
  * State of one task; also its heartbeat.

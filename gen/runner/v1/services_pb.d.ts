@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
-import type { DeclareRequestSchema, DeclareResponseSchema, FetchTaskRequestSchema, FetchTaskResponseSchema, RegisterRequestSchema, RegisterResponseSchema, UpdateLogRequestSchema, UpdateLogResponseSchema, UpdateTaskRequestSchema, UpdateTaskResponseSchema } from "./messages_pb.js";
+import type { DeclareRequestSchema, DeclareResponseSchema, FetchSingleTaskRequestSchema, FetchSingleTaskResponseSchema, FetchTaskRequestSchema, FetchTaskResponseSchema, RegisterRequestSchema, RegisterResponseSchema, UpdateLogRequestSchema, UpdateLogResponseSchema, UpdateTaskRequestSchema, UpdateTaskResponseSchema } from "./messages_pb.js";
 
 /**
  * Describes the file runner/v1/services.proto.
@@ -46,6 +46,16 @@ export declare const RunnerService: GenService<{
     methodKind: "unary";
     input: typeof FetchTaskRequestSchema;
     output: typeof FetchTaskResponseSchema;
+  },
+  /**
+   * Gives one task: any one as FetchTask does, or, at once, that of the job with a handle. Forgejo's.
+   *
+   * @generated from rpc runner.v1.RunnerService.FetchSingleTask
+   */
+  fetchSingleTask: {
+    methodKind: "unary";
+    input: typeof FetchSingleTaskRequestSchema;
+    output: typeof FetchSingleTaskResponseSchema;
   },
   /**
    * Reports the state of a task, keeps it alive, and learns whether it has to end. May be repeated.

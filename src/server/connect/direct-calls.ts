@@ -45,10 +45,8 @@ export function directRunnerCalls(deps: {
         {
           method: fetchTask,
           gate,
-          answer: async (body, context) => {
-            await readMessage(body, fetchTask.input, LARGEST_REQUEST);
-            return await calls.fetchTask(context);
-          },
+          answer: async (body, context) =>
+            await calls.fetchTask(await readMessage(body, fetchTask.input, LARGEST_REQUEST), context),
         },
         log,
       ),

@@ -40,7 +40,11 @@ export function runnerRoutes(deps: {
     pingService(router);
     router.rpc(method.register, (r, c) => answer(c, calls.register(r, c)), { readMaxBytes: LARGEST_REGISTRATION });
     router.rpc(method.declare, (r, c) => answer(c, calls.declare(r, c)), { readMaxBytes, requestGate: gate });
-    router.rpc(method.fetchTask, (_, c) => answer(c, calls.fetchTask(c)), { readMaxBytes, requestGate: gate });
+    router.rpc(method.fetchTask, (r, c) => answer(c, calls.fetchTask(r, c)), { readMaxBytes, requestGate: gate });
+    router.rpc(method.fetchSingleTask, (r, c) => answer(c, calls.fetchSingleTask(r, c)), {
+      readMaxBytes,
+      requestGate: gate,
+    });
     router.rpc(method.updateTask, (r, c) => answer(c, calls.updateTask(r, c)), {
       readMaxBytes,
       requestGate: reportGate,

@@ -12,18 +12,23 @@ import {
 import type {
   DeclareRequest,
   DeclareResponseSchema,
+  FetchSingleTaskRequest,
+  FetchSingleTaskResponseSchema,
+  FetchTaskRequest,
   FetchTaskResponseSchema,
   RegisterRequest,
   RegisterResponseSchema,
   StepState,
+  TaskSchema,
   UpdateLogRequest,
   UpdateLogResponseSchema,
   UpdateTaskRequest,
   UpdateTaskResponseSchema,
 } from "../../protocol/messages.ts";
 import { packRows } from "../domain/log-rows-builder.ts";
-import { checkedRequestKey } from "../services/assign-task.ts";
+import { checkedRequestKey, type Fetch } from "../services/assign-task.ts";
 import type { ProtocolServices } from "../services/protocol-services.ts";
+import type { TaskPayload } from "../services/task-payload.ts";
 import type { ReportedStep } from "../services/update-task.ts";
 import { callingRunner } from "./auth.ts";
 import type { CallContext } from "./call-context.ts";
@@ -64,24 +69,44 @@ export class RunnerCalls {
     return { runner: runnerMessage(runner) };
   }
 
-  /** Gives the next task, waiting for one until shortly before the caller's deadline. */
-  async fetchTask(context: CallContext): Promise<MessageInitShape<typeof FetchTaskResponseSchema>> {
+  /** Gives the next task, waiting for one until shortly before the caller's deadline; and more, if the caller has room. */
+  async fetchTask(
+    { taskCapacity }: FetchTaskRequest,
+    context: CallContext,
+  ): Promise<MessageInitShape<typeof FetchTaskResponseSchema>> {
     const runner = callingRunner(context);
-    const { signal } = context;
-    const { payload, tasksVersion } = await this.#services.assignTask.fetch(runner, {
-      timeoutMs: context.timeoutMs(),
-      waitMs: preferredWaitMs(context.requestHeader.get(PREFER_HEADER)),
-      requestKey: checkedRequestKey(context.requestHeader.get(REQUEST_KEY_HEADER)),
-      signal,
-    });
+    const { assignTask } = this.#services;
+    const call = fetchOf(context);
+    const { payload, tasksVersion } = await assignTask.fetch(runner, call);
+    const more = payload === undefined ? [] : await assignTask.more(runner, call, Number(taskCapacity ?? 1n));
+    const [task, ...additionalTasks] = await this.#handOut(context, payload === undefined ? [] : [payload, ...more]);
+    return { tasksVersion: BigInt(tasksVersion), ...(task === undefined ? {} : { task, additionalTasks }) };
+  }
+
+  /** Gives one task: the next, as `fetchTask`, or that of the job with the handle. */
+  async fetchSingleTask(
+    { handle = "" }: FetchSingleTaskRequest,
+    context: CallContext,
+  ): Promise<MessageInitShape<typeof FetchSingleTaskResponseSchema>> {
+    const runner = callingRunner(context);
+    const { assignTask } = this.#services;
+    const call = fetchOf(context);
+    const { payload, tasksVersion } =
+      handle === "" ? await assignTask.fetch(runner, call) : await assignTask.fetchByHandle(runner, handle, call);
+    const [task] = await this.#handOut(context, payload === undefined ? [] : [payload]);
+    return { tasksVersion: BigInt(tasksVersion), ...(task === undefined ? {} : { task }) };
+  }
+
+  /** The messages for these tasks. @throws AppError cancelled when the caller is gone; the jobs then wait again */
+  async #handOut(
+    context: CallContext,
+    payloads: readonly TaskPayload[],
+  ): Promise<readonly MessageInitShape<typeof TaskSchema>[]> {
     // A parked call was contact all the time.
-    this.#services.presence.stamp(runner.id, false);
-    if (payload === undefined) return { tasksVersion: BigInt(tasksVersion) };
-    if (signal.aborted) {
-      await this.#services.assignTask.giveBack(payload.id);
-      throw new AppError("cancelled", "the caller went away before it was given the task");
-    }
-    return { task: taskMessage(payload), tasksVersion: BigInt(tasksVersion) };
+    this.#services.presence.stamp(callingRunner(context).id, false);
+    if (payloads.length === 0 || !context.signal.aborted) return payloads.map((payload) => taskMessage(payload));
+    for (const { id } of payloads) await this.#services.assignTask.giveBack(id);
+    throw new AppError("cancelled", "the caller went away before it was given the task");
   }
 
   /** Takes a report on a task. */
@@ -119,6 +144,15 @@ export class RunnerCalls {
 function preferredWaitMs(header: string | null): number | undefined {
   const found = /(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,6})"?\s*(?:$|[,;])/i.exec(header ?? "");
   return found === null ? undefined : Number(found[1]) * 1000;
+}
+
+function fetchOf(context: CallContext): Fetch {
+  return {
+    timeoutMs: context.timeoutMs(),
+    waitMs: preferredWaitMs(context.requestHeader.get(PREFER_HEADER)),
+    requestKey: checkedRequestKey(context.requestHeader.get(REQUEST_KEY_HEADER)),
+    signal: context.signal,
+  };
 }
 
 /** The description header's text; what is not percent-encoded UTF-8 is taken as it is. */

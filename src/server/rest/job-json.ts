@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Repository } from "../domain/account.ts";
+import { jobHandle } from "../domain/job-handle.ts";
 import type { TaskStep } from "../domain/task.ts";
 import { shortRef } from "../services/github-context.ts";
 import type { JobView } from "../services/jobs.ts";
@@ -44,6 +45,8 @@ export const jobShape = z.object({
   cause: z.string().nullable(),
   /** Why it ended so, for people. */
   message: z.string().nullable(),
+  /** Name of this attempt, by which a runner can ask for it alone (Forgejo's). */
+  handle: z.string(),
   task_id: z.number().nullable(),
   runner_id: z.number().nullable(),
   runner_name: z.string().nullable(),
@@ -77,6 +80,7 @@ export function jobJson(view: JobView, repository: Repository, publicUrl: string
     ...statusWords(job.status),
     cause: job.cause,
     message: job.message,
+    handle: jobHandle({ jobId: job.id, attempt: job.attempt }),
     task_id: job.taskId,
     runner_id: task?.runnerId ?? null,
     runner_name: runner?.name ?? null,

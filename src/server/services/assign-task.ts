@@ -1,7 +1,9 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
+import { parseJobHandle } from "../domain/job-handle.ts";
 import type { Runner } from "../domain/runner.ts";
+import type { Store } from "../storage/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { OfferAgain } from "./offer-again.ts";
 import type { TaskChanges } from "./task-changes.ts";
@@ -33,6 +35,9 @@ export interface Assignment {
   readonly tasksVersion: number;
 }
 
+/** Most tasks that one answer holds. */
+const MOST_TASKS = 64;
+
 /** A call in progress under an idempotency key. */
 interface KeyedCall {
   readonly abort: AbortController;
@@ -44,6 +49,7 @@ interface KeyedCall {
  * new token; then the next waiting job. An idle call makes no SQL.
  */
 export class AssignTask {
+  readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #offerAgain: OfferAgain;
@@ -53,6 +59,7 @@ export class AssignTask {
   readonly #keyed = new Map<string, KeyedCall>();
 
   constructor(deps: {
+    readonly store: Store;
     readonly clock: Clock;
     readonly log: Logger;
     readonly offerAgain: OfferAgain;
@@ -60,6 +67,7 @@ export class AssignTask {
     readonly dispatcher: Dispatcher;
     readonly changes: TaskChanges;
   }) {
+    this.#store = deps.store;
     this.#clock = deps.clock;
     this.#log = deps.log;
     this.#offerAgain = deps.offerAgain;
@@ -74,6 +82,39 @@ export class AssignTask {
     const payload =
       call.requestKey === null ? await this.#next(runner, call) : await this.#nextKeyed(runner, call, call.requestKey);
     return { payload, tasksVersion };
+  }
+
+  /**
+   * Tasks beside the one that a call with room for `capacity` was given, without waiting. Each has a key of its own made
+   * of the call's, so that the repeated call is given all of them again. What fails ends the list: the first must not be lost.
+   */
+  async more(runner: Runner, call: Fetch, capacity: number): Promise<readonly TaskPayload[]> {
+    const payloads: TaskPayload[] = [];
+    try {
+      while (payloads.length + 1 < Math.min(capacity, MOST_TASKS) && !call.signal.aborted) {
+        const requestKey = call.requestKey === null ? null : `${call.requestKey}+${payloads.length + 1}`;
+        const payload = await this.#next(runner, { ...call, waitMs: 0, requestKey });
+        if (payload === undefined) break;
+        payloads.push(payload);
+      }
+    } catch (error) {
+      this.#log.warn({ runner: runner.id, error: String(error) }, "a runner gets fewer tasks than it has room for");
+    }
+    return payloads;
+  }
+
+  /** The task of the attempt of a job that has the handle, if it waits and this runner may have it; never waits. */
+  async fetchByHandle(runner: Runner, handle: string, call: Fetch): Promise<Assignment> {
+    const tasksVersion = this.#versions.known(runner.scope) ?? (await this.#versions.current(runner.scope));
+    const wanted = parseJobHandle(handle);
+    const job = wanted === undefined ? undefined : await this.#store.read.jobs.get(wanted.jobId);
+    if (job === undefined || job.attempt !== wanted?.attempt) return { payload: undefined, tasksVersion };
+    if (runner.boundJobId !== null && runner.boundJobId !== job.id) return { payload: undefined, tasksVersion };
+    const again = this.#offerAgain.due(runner.id, call.requestKey).open;
+    if (again?.task.jobId === job.id) return { payload: await this.#offerAgain.offer(again), tasksVersion };
+    const { requestKey, signal } = call;
+    const made = await this.#dispatcher.next({ ...runner, boundJobId: job.id }, { until: 0, requestKey, signal });
+    return { payload: made?.payload, tasksVersion };
   }
 
   /** The answer with this task never left the server: the job goes to another runner at once. */
