@@ -86,15 +86,19 @@ describe.skipIf(mariadbMissing !== undefined)("three servers on one MariaDB", ()
     await polling;
   });
 
-  it("are not ready while they drain", async () => {
+  it("are not ready while their database is away or they close", async () => {
     await using world = await replicaWorld(1);
-    const [server] = world.servers;
-    if (server === undefined) throw new Error("there is a server");
-    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
-    // The connection is kept, as a balancer's probe does; new ones are refused.
-    const closing = server.server.close({ graceMs: 3_000 });
-    const answer = await fetch(`${server.url}/readyz`).catch(() => undefined);
-    expect(answer?.status ?? 503).toBe(503);
+    const database = new URL(world.databaseUrl);
+    await using way = await lossyProxy([database.host], { random: () => 1 });
+    const databaseUrl = world.databaseUrl.replace(database.host, new URL(way.url).host);
+    const server = await world.open({ databaseUrl });
+    const ready = async () => (await fetch(`${server.url}/readyz`).catch(() => undefined))?.status;
+    expect(await ready()).toBe(200);
+    await way[Symbol.asyncDispose]();
+    expect(await ready()).toBe(503);
+    const closing = server.server.close({ graceMs: 0 });
+    expect(await ready()).not.toBe(200);
     await closing;
+    expect(await ready()).toBeUndefined();
   });
 });
