@@ -13,7 +13,7 @@ export interface SpooledRow {
 export interface RowSpoolOptions {
   /** File for what the memory does not hold; made, with its folder, when it is needed; removed at the end. */
   readonly file: string;
-  /** @default 8 MiB */
+  /** @default 2 MiB */
   readonly memoryBytes?: number;
   /** Size the file may reach; rows beyond it are dropped, with a row that says so. @default 1 GiB */
   readonly diskBytes?: number;
@@ -48,7 +48,7 @@ export class RowSpool implements AsyncDisposable {
   #disposed = false;
 
   constructor(options: RowSpoolOptions) {
-    this.#options = { memoryBytes: 8 * 1024 * 1024, diskBytes: 1024 * 1024 * 1024, ...options };
+    this.#options = { memoryBytes: 2 * 1024 * 1024, diskBytes: 1024 * 1024 * 1024, ...options };
   }
 
   /** Number of the first row that is not acknowledged. */
