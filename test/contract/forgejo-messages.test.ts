@@ -1,11 +1,20 @@
+import { fromBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { REQUEST_KEY_HEADER } from "../../src/protocol/headers.ts";
+import { FetchSingleTaskRequestSchema, FetchTaskRequestSchema } from "../../src/protocol/messages.ts";
 import { jobHandle } from "../../src/server/domain/job-handle.ts";
 import { storeKinds } from "../support/stores.ts";
 import { openServer } from "./runner-protocol.fixture.ts";
 
 /** For a call that is answered at once. */
 const plenty = { timeoutMs: 25_000 };
+
+it("reads the bytes that forgejo-runner 12.8.2 sent", () => {
+  expect(fromBinary(FetchTaskRequestSchema, Buffer.from("1003", "hex"))).toMatchObject({ taskCapacity: 3n });
+  const handle = "00000000-0001-8000-8000-000000000007";
+  const sent = Buffer.concat([Buffer.from("1224", "hex"), Buffer.from(handle)]);
+  expect(fromBinary(FetchSingleTaskRequestSchema, sent)).toMatchObject({ handle });
+});
 
 describe.each(storeKinds.filter(({ skip }) => skip === undefined))("messages that Forgejo added, on $name", (kind) => {
   it.each(["proto", "json"] as const)("gives as many tasks as the runner has room for (%s)", async (format) => {
