@@ -21,6 +21,8 @@ export type TaskEvent =
   | { readonly type: "cancel-sent" }
   /** A limit passed. */
   | { readonly type: "expired"; readonly cause: Extract<Cause, "not_acknowledged" | "runner_lost" | "timeout"> }
+  /** The answer with the task never left the server. */
+  | { readonly type: "given-back" }
   /** Its runner was deleted. */
   | { readonly type: "runner-deleted" }
   /** An operator ended it without waiting for the runner. */
@@ -48,6 +50,7 @@ const OWN_CAUSES: Readonly<Record<Conclusion, Cause>> = {
  *             │ └─ finished ────────► success | failure | skipped | cancelled
  *             │                                                          │
  *             ├─ expired: not_acknowledged (only before the first word) ─┼─► cancelled (the job goes to another runner)
+ *             ├─ given-back (only after one offer, before the first word)┼─► cancelled (the same)
  *             ├─ cancel-requested otherwise · force-cancel ──────────────┼─► cancelled
  *             └─ expired: runner_lost, timeout · runner-deleted ► failure│
  *                                                                        └─ finished with anything · expired ·
@@ -60,7 +63,8 @@ export function transition(task: Task, event: TaskEvent, now: number): Transitio
   switch (event.type) {
     case "offered":
       return task.acknowledgedAt === null
-        ? changed({ ...task, offeredAt: now })
+        ? // later than the offer before, also within one millisecond: `given-back` tells by it whether there was one
+          changed({ ...task, offeredAt: Math.max(now, task.offeredAt + 1) })
         : ignored(`task ${task.id} is in the hands of its runner already`);
     case "acknowledged":
       return changed(heard(task, now));
@@ -77,6 +81,10 @@ export function transition(task: Task, event: TaskEvent, now: number): Transitio
     case "expired":
       if (event.cause === "not_acknowledged") return notAcknowledged(task, now);
       return changed(givenUp(task, event.cause, now));
+    case "given-back":
+      // What was offered before may be in the hands of the runner.
+      if (task.offeredAt > task.startedAt) return ignored(`task ${task.id} was offered more than once`);
+      return notAcknowledged(task, now);
     case "runner-deleted":
       return changed(givenUp(task, "runner_deleted", now));
     case "force-cancel":

@@ -117,10 +117,11 @@ export class AssignTask {
     return { payload: made?.payload, tasksVersion };
   }
 
-  /** The answer with this task never left the server: the job goes to another runner at once. */
+  /** The answer with this task never left the server: the job goes to another runner at once, if the task was offered only that once. */
   async giveBack(taskId: number): Promise<void> {
-    this.#log.info({ task: taskId }, "the runner went away before it was answered; the job waits again");
-    await this.#changes.change(taskId, { type: "expired", cause: "not_acknowledged" }, null);
+    const task = await this.#changes.change(taskId, { type: "given-back" }, null);
+    if (task?.cause === "not_acknowledged")
+      this.#log.info({ task: taskId }, "the runner went away before it was answered; the job waits again");
   }
 
   /** A repeated key takes over from the earlier call: that one ends, and what it was given is given again. */

@@ -76,6 +76,7 @@ export class MemoryStore implements Store {
   /** The process died: what it has not committed is rolled back. Nothing that it awaits comes back. */
   kill(): void {
     this.#closed = true;
+    for (const owner of this.#owners) owner.dead = true;
     for (const owner of this.#owners) this.#database.locks.release(owner);
   }
 

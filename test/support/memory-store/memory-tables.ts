@@ -13,25 +13,38 @@ import { runnerTable } from "./runner-table.ts";
 import { auditTable, metaTable, settingTable, tasksVersionTable } from "./server-tables.ts";
 import { apiTokenTable, registrationTokenTable } from "./token-tables.ts";
 
-/** All tables over one view. */
+const TABLES: { readonly [Name in keyof WriteTables]: (view: MemoryView) => WriteTables[Name] } = {
+  accounts: accountTable,
+  repositories: repositoryTable,
+  apiTokens: apiTokenTable,
+  registrationTokens: registrationTokenTable,
+  runners: runnerTable,
+  runs: runTable,
+  jobs: jobTable,
+  tasks: taskTable,
+  tasksVersions: tasksVersionTable,
+  settings: settingTable,
+  audit: auditTable,
+  meta: metaTable,
+  housekeeping: () => tableOf<HousekeepingWrites>("housekeeping", {}),
+  artifacts: () => tableOf<ArtifactWrites>("artifacts", {}),
+  caches: () => tableOf<CacheWrites>("caches", {}),
+  summaries: () => tableOf<SummaryWrites>("summaries", {}),
+  orphanedBlobs: () => tableOf<OrphanedBlobWrites>("orphanedBlobs", {}),
+};
+
+/** All tables over one view; each is made when it is first used. */
 export function memoryTables(view: MemoryView): WriteTables {
-  return {
-    accounts: accountTable(view),
-    repositories: repositoryTable(view),
-    apiTokens: apiTokenTable(view),
-    registrationTokens: registrationTokenTable(view),
-    runners: runnerTable(view),
-    runs: runTable(view),
-    jobs: jobTable(view),
-    tasks: taskTable(view),
-    tasksVersions: tasksVersionTable(view),
-    settings: settingTable(view),
-    audit: auditTable(view),
-    meta: metaTable(view),
-    housekeeping: tableOf<HousekeepingWrites>("housekeeping", {}),
-    artifacts: tableOf<ArtifactWrites>("artifacts", {}),
-    caches: tableOf<CacheWrites>("caches", {}),
-    summaries: tableOf<SummaryWrites>("summaries", {}),
-    orphanedBlobs: tableOf<OrphanedBlobWrites>("orphanedBlobs", {}),
-  };
+  const tables = {} as { -readonly [Name in keyof WriteTables]: WriteTables[Name] };
+  for (const [name, make] of Object.entries(TABLES)) {
+    Object.defineProperty(tables, name, {
+      configurable: true,
+      get: () => {
+        const value = make(view);
+        Object.defineProperty(tables, name, { value });
+        return value;
+      },
+    });
+  }
+  return tables;
 }

@@ -119,8 +119,22 @@ export function duplicate(what: string): AppError {
  * may grow by what the simulation has no use for; the contract says what has to be there.
  */
 export function tableOf<T extends object>(name: string, known: Partial<T>): T {
-  const refuse = (property: string | symbol) => {
-    throw new AppError("internal", `the store in memory has no ${name}.${String(property)}; add it where it is needed`);
-  };
-  return Object.setPrototypeOf(known, new Proxy({}, { get: (_, property) => () => refuse(property) }));
+  return Object.assign(Object.create(refusing(name)), known);
+}
+
+const REFUSING = new Map<string, object>();
+
+function refusing(name: string): object {
+  let proxy = REFUSING.get(name);
+  if (proxy === undefined) {
+    const refuse = (property: string | symbol) => {
+      throw new AppError(
+        "internal",
+        `the store in memory has no ${name}.${String(property)}; add it where it is needed`,
+      );
+    };
+    proxy = new Proxy({}, { get: (_, property) => () => refuse(property) });
+    REFUSING.set(name, proxy);
+  }
+  return proxy;
 }

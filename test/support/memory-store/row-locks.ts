@@ -5,6 +5,8 @@ export class Deadlock extends Error {}
 export interface LockOwner {
   /** The lock it waits for. */
   waitsFor?: string;
+  /** Its process is dead: it never comes back from what it waits for. */
+  dead?: true;
 }
 
 interface Lock {
@@ -38,7 +40,7 @@ export class RowLocks {
       const at = lock.line.findIndex((waiter) => waiter.owner === owner);
       if (at >= 0) lock.line.splice(at, 1);
       if (lock.owner !== owner) continue;
-      const next = lock.line.shift();
+      const next = nextAlive(lock);
       if (next === undefined) {
         this.#locks.delete(name);
         continue;
@@ -47,5 +49,12 @@ export class RowLocks {
       delete next.owner.waitsFor;
       next.go();
     }
+  }
+}
+
+function nextAlive({ line }: Lock): Lock["line"][number] | undefined {
+  for (;;) {
+    const next = line.shift();
+    if (next === undefined || next.owner.dead !== true) return next;
   }
 }

@@ -1,4 +1,4 @@
-import { scopeKey } from "../../../src/server/domain/scope.ts";
+import { GLOBAL_SCOPE, type Scope, scopeKey } from "../../../src/server/domain/scope.ts";
 import type { AuditWrites, MetaWrites, SettingWrites, TasksVersionWrites } from "../../../src/server/storage/store.ts";
 import { type MemoryView, pageOf, tableOf } from "./memory-view.ts";
 
@@ -26,6 +26,18 @@ export function settingTable(view: MemoryView): SettingWrites {
           .filter((row) => row.kind === kind && row.scope === scopeKey(scope))
           .map((row) => row.setting),
       ),
+    visibleTo: ({ ownerId, repositoryId }) =>
+      view.read(() => {
+        const scopes: readonly Scope[] = [
+          GLOBAL_SCOPE,
+          { kind: "owner", ownerId },
+          { kind: "repository", ownerId, repositoryId },
+        ];
+        const all = view.all("setting");
+        return scopes.flatMap((scope) =>
+          all.filter((row) => row.scope === scopeKey(scope)).map(({ kind, setting }) => ({ ...setting, kind, scope })),
+        );
+      }),
     put: (kind, scope, setting) => {
       const key = `${kind} ${scopeKey(scope)} ${setting.name}`;
       return view.change([`setting ${key}`], () => {

@@ -51,6 +51,7 @@ const EVENTS = {
   cancelAtOnce: { type: "cancel-requested", graceful: false, cause: "cancelled" },
   cancelSent: { type: "cancel-sent" },
   notAcknowledged: { type: "expired", cause: "not_acknowledged" },
+  givenBack: { type: "given-back" },
   lost: { type: "expired", cause: "runner_lost" },
   timeout: { type: "expired", cause: "timeout" },
   runnerDeleted: { type: "runner-deleted" },
@@ -109,6 +110,7 @@ const TABLE: Record<keyof typeof EVENTS, Record<keyof typeof STATES, string>> = 
     cancelSent: "-",
   },
   cancelSent: { unacknowledged: "-", running: "-", cancelling: "cancelling superseded", cancelSent: "-" },
+  givenBack: { unacknowledged: "cancelled not_acknowledged", running: "-", cancelling: "-", cancelSent: "-" },
   notAcknowledged: { unacknowledged: "cancelled not_acknowledged", running: "-", cancelling: "-", cancelSent: "-" },
   lost: {
     unacknowledged: "failure runner_lost",
@@ -177,6 +179,12 @@ test("an offer, a report and a sent cancel leave their marks", () => {
   expect(after(unacknowledged, EVENTS.offered).offeredAt).toBe(NOW);
   expect(after(running, EVENTS.reported).steps).toEqual(EVENTS.reported.steps);
   expect(after(cancelling, EVENTS.cancelSent).cancelSentAt).toBe(NOW);
+});
+
+test("a task goes back only where it was offered once; offers of one millisecond are told apart", () => {
+  const again = after({ ...unacknowledged, offeredAt: NOW, startedAt: NOW }, EVENTS.offered);
+  expect(again.offeredAt).toBe(NOW + 1);
+  expect(transition(again, EVENTS.givenBack, NOW).kind).toBe("ignored");
 });
 
 test("open steps end with the task", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { packRows } from "../../../../src/server/domain/log-rows-builder.ts";
 import type { Runner } from "../../../../src/server/domain/runner.ts";
-import { openSubject, type ProtocolSubject } from "../../../contract/runner-protocol.fixture.ts";
+import { openSubject, type ProtocolSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { FakeClock } from "./fake-clock.ts";
 
@@ -150,6 +150,37 @@ describe("leases of tasks", () => {
       await subject.services.leaseKeeper.tick();
     }
     expect((await subject.store.read.jobs.get(job?.id ?? 0))?.cause).toBe("runner_lost");
+  });
+
+  it("keeps the task of a runner that speaks to another replica, also one that is under suspicion here", async () => {
+    const clock = new FakeClock();
+    await using subject = await openSubject({ clock });
+    await using other = servicesOn(subject.store, clock);
+    const runner = await makeRunner(subject);
+    const [job] = await subject.addJobs(1);
+    const { id } = await taken(subject, runner);
+    await acknowledge(subject, runner, id);
+    await other.openTasks.load();
+    await subject.services.declareRunner.declare(runner, { version: "2", labels: ["linux"], capabilities: [] });
+    for (let i = 0; i < 30; i++) {
+      clock.advance(5_000);
+      await acknowledge({ ...subject, services: other }, runner, id);
+      await other.leaseKeeper.tick();
+      await subject.services.leaseKeeper.tick();
+    }
+    expect((await subject.store.read.jobs.get(job?.id ?? 0))?.status).toBe("running");
+  });
+
+  it("does not take a task back that was offered again meanwhile", async () => {
+    const clock = new FakeClock();
+    await using subject = await openSubject({ clock });
+    const runner = await makeRunner(subject);
+    const [job] = await subject.addJobs(1);
+    const { id } = await taken(subject, runner);
+    clock.advance(10_000);
+    expect((await taken(subject, runner)).id).toBe(id);
+    await subject.services.assignTask.giveBack(id);
+    expect(await subject.store.read.jobs.get(job?.id ?? 0)).toMatchObject({ status: "running", taskId: id });
   });
 
   it("ends the tasks of a runner that is deleted", async () => {

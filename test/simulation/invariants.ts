@@ -1,0 +1,181 @@
+import {
+  type ReportRequest,
+  Result,
+  type StreamTasksRequest,
+  type UpdateLogRequest,
+  type UpdateTaskRequest,
+  type UpdateTaskResponse,
+} from "../../src/protocol/messages.ts";
+import { isConclusion, type Job } from "../../src/server/domain/run.ts";
+import type { Task } from "../../src/server/domain/task.ts";
+import { isOwnEnd } from "../../src/server/services/task-changes.ts";
+import type { MemoryDatabase, RowChange } from "../support/memory-store/memory-database.ts";
+import type { Executions } from "./executions.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { type EdgeRequest, nameOf } from "./server-edge.ts";
+
+/** A task without a word of its runner goes to another one after so long. */
+const UNACKNOWLEDGED_MS = 60_000;
+/** The shortest silence for which a runner counts as lost; what the server's slow store may add is left out. */
+const SHORTEST_SILENCE_MS = 30_000;
+/** Clocks of servers jump and differ by so much. */
+const CLOCK_SLACK_MS = 12_000;
+
+/** What the simulation knows of a task beside its row. */
+interface TaskFacts {
+  readonly madeAt: number;
+  /** When a server last took a report on it that it answered. */
+  heardAt: number;
+  endedAt: number | undefined;
+  /** Given back before its lease had lapsed: no byte of it may have reached a runner. */
+  givenBack: boolean;
+}
+
+/** What must hold at every moment; each breach is kept with its time. */
+export class Invariants {
+  readonly breaches: string[] = [];
+  readonly tasks = new Map<number, TaskFacts>();
+  /** Runs that a user cancelled, and when the server confirmed it. */
+  readonly cancelled = new Map<number, number>();
+  /** Nothing hinders runners from reporting, so that none may count as lost. */
+  readonly calm: boolean;
+  /** How long a replica may not know what another one wrote. */
+  readonly staleMs: number;
+  readonly #scheduler: Scheduler;
+  readonly #database: MemoryDatabase;
+  readonly #executions: Executions;
+
+  constructor(deps: {
+    readonly scheduler: Scheduler;
+    readonly database: MemoryDatabase;
+    readonly executions: Executions;
+    readonly calm: boolean;
+    readonly staleMs: number;
+  }) {
+    this.#scheduler = deps.scheduler;
+    this.#database = deps.database;
+    this.#executions = deps.executions;
+    this.calm = deps.calm;
+    this.staleMs = deps.staleMs;
+  }
+
+  /** Something is not as it must be. */
+  breach(what: string): void {
+    this.#scheduler.note(`BREACH: ${what}`);
+    this.breaches.push(what);
+  }
+
+  /** A transaction became visible. */
+  committed(changes: readonly RowChange[]): void {
+    for (const { table, before, after } of changes) {
+      if (table === "task") {
+        const [old, task] = [before, after].map((row) => (row as { task: Task } | undefined)?.task);
+        if (task !== undefined) this.#task(old, task);
+      } else if (table === "job" && after !== undefined) this.#job(before as Job | undefined, after as Job);
+    }
+  }
+
+  /** A server answered a call. */
+  answered(request: EdgeRequest, answer: object, takenAt: number, runnerName: string): void {
+    const name = nameOf(request.method);
+    if (name === "RunnerService.UpdateTask") {
+      const id = Number((request.message as UpdateTaskRequest).state?.id);
+      this.#heard([id], takenAt);
+      this.#refused(id, answer as UpdateTaskResponse, takenAt, runnerName);
+    } else if (name === "RunnerService.UpdateLog") {
+      this.#heard([Number((request.message as UpdateLogRequest).taskId)], takenAt);
+    } else if (name === "RunnerStatusService.Report") {
+      this.#heard((request.message as ReportRequest).runningTaskIds.map(Number), takenAt);
+    } else if (name === "TaskStreamService.StreamTasks") {
+      this.#heard((request.message as StreamTasksRequest).heldTaskIds.map(Number), takenAt);
+    }
+  }
+
+  #heard(taskIds: readonly number[], at: number): void {
+    for (const id of taskIds) {
+      const facts = this.tasks.get(id);
+      if (facts !== undefined) facts.heardAt = Math.max(facts.heardAt, at);
+    }
+  }
+
+  /** Who reports on a task that the server ended is told so. */
+  #refused(id: number, answer: UpdateTaskResponse, takenAt: number, runnerName: string): void {
+    const task = this.#database.table("task").get(id)?.task;
+    const endedAt = this.tasks.get(id)?.endedAt;
+    if (task === undefined || endedAt === undefined || takenAt < endedAt + this.staleMs || isOwnEnd(task)) return;
+    if (answer.state?.result === Result.CANCELLED) return;
+    this.breach(`task ${id} has ended, but its runner (${runnerName}) was told ${answer.state?.result}`);
+  }
+
+  #task(old: Task | undefined, task: Task): void {
+    const { now } = this.#scheduler;
+    if (old === undefined) {
+      this.#scheduler.note(
+        `task ${task.id} of job ${task.jobId}, delivery ${task.delivery}, for runner ${task.runnerId}`,
+      );
+      this.tasks.set(task.id, { madeAt: now, heardAt: now, endedAt: undefined, givenBack: false });
+      this.#made(task);
+      return;
+    }
+    if (isConclusion(old.status)) {
+      if (old.status !== task.status || old.cause !== task.cause)
+        this.breach(`task ${task.id} had ended ${old.status}/${old.cause} and became ${task.status}/${task.cause}`);
+      return;
+    }
+    if (isConclusion(task.status)) this.#ended(task);
+  }
+
+  /** There is one task of an attempt at a time, and a later one only where the rules of requeueing allow it. */
+  #made(task: Task): void {
+    for (const { task: other } of this.#database.table("task").values()) {
+      if (other.id === task.id || other.jobId !== task.jobId || other.attempt !== task.attempt) continue;
+      if (!isConclusion(other.status)) this.breach(`task ${task.id} was made while task ${other.id} was open`);
+      else if (isOwnEnd(other) || !REQUEUED.has(other.cause ?? ""))
+        this.breach(`task ${task.id} was made though task ${other.id} had ended ${other.status}/${other.cause}`);
+    }
+    const cancelledAt = this.cancelled.get(task.runId);
+    const job = this.#database.table("job").get(task.jobId);
+    const source = this.#database.table("run").get(task.runId)?.source ?? "";
+    if (cancelledAt !== undefined && job !== undefined && !runsAlways(source, job.key))
+      this.breach(`task ${task.id} was made after run ${task.runId} was cancelled`);
+  }
+
+  #ended(task: Task): void {
+    const { now } = this.#scheduler;
+    const facts = this.tasks.get(task.id);
+    this.#scheduler.note(`task ${task.id} ended ${task.status}/${task.cause}`);
+    if (facts === undefined) return;
+    facts.endedAt = now;
+    const cancelledAt = this.cancelled.get(task.runId);
+    if (cancelledAt !== undefined && facts.madeAt < cancelledAt && task.status !== "cancelled")
+      this.breach(`task ${task.id} ended ${task.status} after run ${task.runId} was cancelled`);
+    const steps = task.steps.some(({ startedAt }) => startedAt !== null);
+    if (task.cause === "not_acknowledged") {
+      facts.givenBack = now - facts.madeAt < UNACKNOWLEDGED_MS - CLOCK_SLACK_MS;
+      if (facts.givenBack && this.#executions.ofTask(task.id).length > 0)
+        this.breach(`task ${task.id} was given back before its lease lapsed, though a runner had begun with it`);
+    }
+    if (task.cause !== "runner_lost") return;
+    if (this.calm) this.breach(`task ${task.id} was given up though nothing kept its runner from reporting`);
+    const silentMs = now - facts.heardAt;
+    if (silentMs < SHORTEST_SILENCE_MS - CLOCK_SLACK_MS)
+      this.breach(
+        `task ${task.id} was given up ${Math.round(silentMs)} ms after its runner was heard (steps: ${steps})`,
+      );
+  }
+
+  #job(old: Job | undefined, job: Job): void {
+    if (old === undefined || old.attempt !== job.attempt || !isConclusion(old.status)) return;
+    if (old.status !== job.status || old.cause !== job.cause || old.taskId !== job.taskId)
+      this.breach(`job ${job.id} had ended ${old.status} and became ${job.status}`);
+  }
+}
+
+const REQUEUED: ReadonlySet<string> = new Set(["not_acknowledged", "runner_lost", "runner_deleted"]);
+
+/** Whether the job of a generated workflow runs also after a cancel. */
+function runsAlways(source: string, key: string): boolean {
+  const from = source.indexOf(`  ${key}:\n`);
+  const to = source.indexOf("    steps:", from);
+  return source.slice(from, to).includes("if: always()");
+}
