@@ -56,7 +56,11 @@ export async function runServerOutage(options: OutageOptions, say: (line: string
   await using runner = await RunnerProcess.start(server.url, token, "outage:host", env);
   await server.get("POST", "/user/repos", { name: "project", clone_url: repository.path });
   const { id } = await server.get("POST", "/runs", { repository: "admin/project", workflow: "outage.yml" });
-  const jobs = async () => (await server.get("GET", `${ACTIONS}/runs/${id}/jobs?limit=100`)).jobs;
+  const jobs = async () => {
+    const page = async (number: number) =>
+      (await server.get("GET", `${ACTIONS}/runs/${id}/jobs?limit=50&page=${number}`)).jobs;
+    return [...(await page(1)), ...(await page(2))];
+  };
   const begin = performance.now();
   const all = async (status: string) => (await jobs()).every((job: { status: string }) => job.status === status);
   await eventually("all jobs to run", () => all("in_progress"), 120_000);
