@@ -229,7 +229,6 @@ describe("runJob", () => {
       "      - run: x\n        env:\n          A: ${{ fromJSON('{') }}\n      - run: y\n        if: always()\n",
     ],
     ["an unknown shell", "      - run: x\n        shell: fish\n      - run: y\n        if: always()\n"],
-    ["an image", "      - uses: docker://alpine\n      - run: y\n        if: always()\n"],
   ])("%s fails its step alone", async (_, steps) => {
     const run = start(job(steps));
     expect(await run.result).toBe("failure");
