@@ -68,5 +68,9 @@ it("a task's actions come from the server that sent it, with the hooks and setti
   expect(texts).toContain("hook of the configuration");
   expect(texts).toContain("post of x");
   expect(texts).toContain("isGhes false");
-  expect(texts).toContain(`services ${gitea.address}/api/actions_pipeline/ ${gitea.address} ***`);
+  // artifacts are the server's; the runner's own cache has its address among the results, and hands the rest on
+  const services = texts.find((text) => text.startsWith("services ")) ?? "";
+  expect(services).toContain(`services ${gitea.address}/api/actions_pipeline/ http://`);
+  expect(services).toMatch(/:\d+ \*\*\*$/);
+  expect(services).not.toContain(` ${gitea.address} `);
 });
