@@ -3,6 +3,9 @@ import { WakeUp } from "../lib/wake-up.ts";
 import type { Task } from "../protocol/messages.ts";
 import type { Outcome } from "./engine/job-event.ts";
 
+/** So many tasks that ended are remembered: an offer of one may still be on its way. */
+const REMEMBERED = 1_000;
+
 /** How tasks are run. */
 export interface TaskSlotsOptions {
   /** Tasks at the same time. */
@@ -20,6 +23,8 @@ export class TaskSlots {
   readonly #running = new Map<bigint, { readonly ended: Promise<Outcome>; readonly cancel: AbortController }>();
   /** Came while all slots were taken: the server heard of an end a moment before the slot was free. */
   readonly #next: Task[] = [];
+  /** Tasks that ended, the oldest first. */
+  readonly #ended = new Set<bigint>();
   readonly #freed = new WakeUp();
   #taken = 0;
   #lastResult: Outcome | undefined;
@@ -53,9 +58,11 @@ export class TaskSlots {
     return this.#taken >= (this.#options.maxTasks ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Takes a task. One that is held already is ignored, and so is one beyond `maxTasks`. */
+  /** Takes a task. One that is held already or has ended here is ignored, and so is one beyond `maxTasks`. */
   take(task: Task): void {
-    if (this.held.includes(task.id)) {
+    if (this.#ended.has(task.id)) {
+      this.#options.logger.warn({ task: String(task.id) }, "the server offered a task again that has ended; ignored");
+    } else if (this.held.includes(task.id)) {
       this.#options.logger.warn({ task: String(task.id) }, "the server offered a task again that is running; ignored");
     } else if (!this.enough) {
       this.#taken += 1;
@@ -85,6 +92,7 @@ export class TaskSlots {
     const cancel = new AbortController();
     const ended = this.#options.run(task, { cancelled: cancel.signal }).then((result) => {
       this.#running.delete(task.id);
+      this.#remember(task.id);
       this.#lastResult = result;
       const next = this.#next.shift();
       if (next !== undefined) this.#start(next);
@@ -92,5 +100,14 @@ export class TaskSlots {
       return result;
     });
     this.#running.set(task.id, { ended, cancel });
+  }
+
+  #remember(taskId: bigint): void {
+    this.#ended.add(taskId);
+    if (this.#ended.size <= REMEMBERED) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
+    }
   }
 }

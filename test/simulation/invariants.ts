@@ -13,6 +13,7 @@ import type { MemoryDatabase, RowChange } from "../support/memory-store/memory-d
 import type { Executions } from "./executions.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { type EdgeRequest, nameOf } from "./server-edge.ts";
+import type { SimProcess } from "./sim-process.ts";
 
 /** A task without a word of its runner goes to another one after so long. */
 const UNACKNOWLEDGED_MS = 60_000;
@@ -29,6 +30,12 @@ interface TaskFacts {
   endedAt: number | undefined;
   /** Given back before its lease had lapsed: no byte of it may have reached a runner. */
   givenBack: boolean;
+}
+
+/** A call that a server took. */
+interface AnsweredBy {
+  readonly takenAt: number;
+  readonly server: SimProcess;
 }
 
 /** What must hold at every moment; each breach is kept with its time. */
@@ -76,12 +83,13 @@ export class Invariants {
   }
 
   /** A server answered a call. */
-  answered(request: EdgeRequest, answer: object, takenAt: number, runnerName: string): void {
+  answered(request: EdgeRequest, answer: object, by: AnsweredBy, runnerName: string): void {
+    const { takenAt } = by;
     const name = nameOf(request.method);
     if (name === "RunnerService.UpdateTask") {
       const id = Number((request.message as UpdateTaskRequest).state?.id);
       this.#heard([id], takenAt);
-      this.#refused(id, answer as UpdateTaskResponse, takenAt, runnerName);
+      this.#refused(id, answer as UpdateTaskResponse, by, runnerName);
     } else if (name === "RunnerService.UpdateLog") {
       this.#heard([Number((request.message as UpdateLogRequest).taskId)], takenAt);
     } else if (name === "RunnerStatusService.Report") {
@@ -99,10 +107,12 @@ export class Invariants {
   }
 
   /** Who reports on a task that the server ended is told so. */
-  #refused(id: number, answer: UpdateTaskResponse, takenAt: number, runnerName: string): void {
+  #refused(id: number, answer: UpdateTaskResponse, { takenAt, server }: AnsweredBy, runnerName: string): void {
     const task = this.#database.table("task").get(id)?.task;
     const endedAt = this.tasks.get(id)?.endedAt;
-    if (task === undefined || endedAt === undefined || takenAt < endedAt + this.staleMs || isOwnEnd(task)) return;
+    if (task === undefined || endedAt === undefined || isOwnEnd(task)) return;
+    // A server that stood still hears of the end when it goes on.
+    if (takenAt < Math.max(endedAt, server.awakeSince) + this.staleMs) return;
     if (answer.state?.result === Result.CANCELLED) return;
     this.breach(`task ${id} has ended, but its runner (${runnerName}) was told ${answer.state?.result}`);
   }

@@ -111,7 +111,7 @@ export class SimCall {
     const what = `${this.#link.process.name} → ${process.name} ${nameOf(method)}`;
     try {
       const answer = await edge.answer(request);
-      this.#link.onAnswered(request, answer.message, takenAt, process.name);
+      this.#link.onAnswered(request, answer.message, takenAt, process);
       this.#return(copy, what, () => this.#settle(() => this.#resolve(answer)));
     } catch (error) {
       scheduler.note(`${what} fails: ${error instanceof Error ? error.message : String(error)}`);

@@ -15,6 +15,7 @@ export class SimProcess {
   skewMs: number;
   readonly #onKill = new Set<() => void>();
   #alive = true;
+  #awakeSince = 0;
   #frozenUntil = 0;
   /** What came due while it stood still, in order. */
   readonly #deferred: (() => void)[] = [];
@@ -32,6 +33,11 @@ export class SimProcess {
 
   get alive(): boolean {
     return this.#alive;
+  }
+
+  /** When it last went on after it stood still, simulated time; what others told it meanwhile it has not read before. */
+  get awakeSince(): number {
+    return this.#awakeSince;
   }
 
   /** Fires if the process lives then; when it is frozen, once it goes on. */
@@ -67,6 +73,7 @@ export class SimProcess {
 
   /** It goes on. */
   thaw(): void {
+    if (this.#frozenUntil > 0) this.#awakeSince = this.scheduler.now;
     this.#frozenUntil = 0;
     for (const attempt of this.#deferred.splice(0)) this.scheduler.after(0, attempt);
   }

@@ -72,7 +72,7 @@ export class SimStream {
     let first = true;
     try {
       for await (const answer of edge.stream(request)) {
-        if (first) this.#link.onAnswered(request, answer, takenAt, process.name);
+        if (first) this.#link.onAnswered(request, answer, takenAt, process);
         first = false;
         if (this.#over) continue;
         this.#send({ message: answer });

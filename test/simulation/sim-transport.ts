@@ -19,7 +19,7 @@ export interface SimLink {
   /** A proxy on the way knows no streams. */
   readonly streams: boolean;
   /** Told of each call that a server answered, with the time at which it took it. */
-  readonly onAnswered: (request: EdgeRequest, answer: object, takenAt: number, server: string) => void;
+  readonly onAnswered: (request: EdgeRequest, answer: object, takenAt: number, server: SimProcess) => void;
 }
 
 /** The runner's client over the simulated network. */

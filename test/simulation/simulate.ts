@@ -105,8 +105,8 @@ async function makeWorld(seed: number, options: SimulationOptions): Promise<Worl
   const { repository, identities } = await seedRows(database, scheduler);
   const runners = identities.map((identity, index) => {
     const config = { ...CONFIG, capacity: index === 0 ? random.whole(1, 3) : random.whole(1, 2) };
-    const onAnswered: ConstructorParameters<typeof SimRunner>[0]["onAnswered"] = (request, answer, takenAt) =>
-      invariants.answered(request, answer, takenAt, identity.name);
+    const onAnswered: ConstructorParameters<typeof SimRunner>[0]["onAnswered"] = (request, answer, takenAt, server) =>
+      invariants.answered(request, answer, { takenAt, server }, identity.name);
     const streams = random.chance(0.6);
     return new SimRunner({ network, executions, identity, config, ids, slots: replicas, streams, onAnswered });
   });

@@ -33,7 +33,8 @@ export class AppendLog {
 
   /**
    * Stores the rows that are new. Resolves when they are durable, with the number of rows that are acknowledged; it
-   * never falls. Rows that begin beyond that number are not stored, and neither are new ones after the end of the log.
+   * never falls. Rows that begin beyond that number are not stored. New ones after the end of the log are acknowledged
+   * and dropped, since a runner repeats rows until they are: one that was given up would be busy with that for an hour.
    * @throws AppError not_found for a task that does not exist or is another runner's
    */
   async append(runnerId: number, batch: LogBatch): Promise<number> {
@@ -41,7 +42,9 @@ export class AppendLog {
     await this.#checkTask(runnerId, taskId);
     const { logs } = this.#store;
     const acked = await logs.append(taskId, index, rows);
-    if (noMore && index + rows.count <= acked) await logs.finish(taskId);
+    const end = index + rows.count;
+    if (acked < end) return (await logs.state(taskId)).finished ? end : acked;
+    if (noMore) await logs.finish(taskId);
     return acked;
   }
 

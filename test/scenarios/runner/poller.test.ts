@@ -199,4 +199,21 @@ describe("Poller", () => {
     stop.abort();
     await polling;
   });
+
+  it("ignores a task that has ended, whose offer came late", async () => {
+    const one = poller({ capacity: 1 });
+    const first = gitea.enqueue({ workflow: "" });
+    const polling = one.run({ signal: stop.signal });
+    await eventually("the task", () => ended.size === 1);
+    ended.get(first.task.id)?.("success");
+    ended.clear();
+    const again = gitea.enqueue({ workflow: "" });
+    Object.assign(again.task, { id: first.task.id });
+    await eventually("it is offered again", () => again.handedOut === 1);
+    const other = gitea.enqueue({ workflow: "" });
+    await eventually("another task", () => ended.size > 0);
+    expect([...ended.keys()]).toEqual([other.task.id]);
+    stop.abort();
+    await polling;
+  });
 });

@@ -43,6 +43,9 @@ describe("logs", () => {
     expect(await send(4, [], true)).toBe(4);
     expect((await subject.store.logs.state(taskId)).finished).toBe(true);
     expect(await send(2, ["c", "d"], true)).toBe(4);
+    // so that a runner does not repeat them until it gives up
+    expect(await send(4, ["too late"])).toBe(5);
+    expect(await send(5, ["also"], true)).toBe(6);
     const rows = await subject.store.logs.read(taskId, 0, 10);
     expect(rows.map(({ content }) => content)).toEqual(["a", "b", "c", "d\\ne"]);
     expect((await subject.store.read.tasks.get(taskId))?.acknowledgedAt).not.toBeNull();
