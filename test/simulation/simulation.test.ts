@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { START } from "./scheduler.ts";
 import { type SimulationResult, simulate } from "./simulate.ts";
 
-/** So many courses of events are gone through; `SIMULATION_SEEDS=2000` for a long search. */
-const SEEDS = Number(process.env["SIMULATION_SEEDS"] ?? 100);
+/** So many courses of events are gone through; `SIMULATION_SEEDS=100` for a quick look, more for a long search. */
+const SEEDS = Number(process.env["SIMULATION_SEEDS"] ?? 2_000);
 const CHUNK = 50;
 const TIMEOUT_MS = 300_000;
 const REPLICAS = 3;
@@ -22,15 +22,19 @@ describe.runIf(only !== undefined)(`the simulation of seed ${only}`, () => {
 describe.skipIf(only !== undefined)("simulations of servers, runners and a store in which things go wrong", () => {
   const chunks = Array.from({ length: SEEDS / CHUNK }, (_, i) => ({ from: i * CHUNK + 1, to: (i + 1) * CHUNK }));
 
+  const totals = { runs: 0, jobs: 0, tasks: 0, executions: 0, lost: 0, notAcknowledged: 0, cancelled: 0 };
+
   it.each(chunks)("keep their promises for the seeds $from to $to", { timeout: TIMEOUT_MS }, async ({ from, to }) => {
-    const totals = { runs: 0, jobs: 0, tasks: 0, executions: 0, lost: 0, notAcknowledged: 0, cancelled: 0 };
     for (let seed = from; seed <= to; seed++) {
       const result = await simulate(seed, { replicas: REPLICAS });
       if (result.breaches.length > 0) throw new Error(failureText(seed, result));
       for (const key of Object.keys(totals) as (keyof typeof totals)[]) totals[key] += result.counts[key];
     }
-    // what the simulation is for takes place
-    expect(totals.runs).toBeGreaterThan(CHUNK / 2);
+  });
+
+  // Of all seeds together: some of it is too rare for each fifty of them.
+  it("let happen what they are for", () => {
+    expect(totals.runs).toBeGreaterThan(SEEDS / 2);
     expect(totals.tasks).toBeGreaterThan(totals.jobs * 0.8);
     for (const count of Object.values(totals)) expect(count).toBeGreaterThan(0);
   });
