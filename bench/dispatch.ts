@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { makeLocalRepository } from "../test/e2e/local-repository.ts";
 import type { ServerProcess } from "../test/support/server-process.ts";
 import { cpuSeconds, type Identity, pinned, startBenchServer } from "./bench-server.ts";
+import { cleanUp, resources } from "./clean-up.ts";
 import { addFinishedJobs, addRunners } from "./dispatch-data.ts";
 import { settled, submit, timeAssignments, timeChains, WIDE, workflowFiles } from "./dispatch-work.ts";
 import { PollFleet } from "./poll-fleet.ts";
@@ -35,22 +36,6 @@ interface Figure {
 }
 
 const figures: Figure[] = [];
-const resources = new AsyncDisposableStack();
-let cleaned: Promise<void> | undefined;
-
-/** Once, whether the end or a signal asks first. */
-function cleanUp(): Promise<void> {
-  cleaned ??= resources.disposeAsync();
-  return cleaned;
-}
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
-    await cleanUp();
-    process.exit(130);
-  });
-}
-
 function figure(name: string, value: number, unit: string, limit?: { atMost: number } | { atLeast: number }): void {
   const rounded = Math.round(value * 100) / 100;
   const met = limit === undefined || ("atMost" in limit ? value <= limit.atMost : value >= limit.atLeast);

@@ -5,6 +5,7 @@ import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ServerProcess } from "../test/support/server-process.ts";
 import { cpuSeconds, pinned, registerRunners, startBenchServer } from "./bench-server.ts";
+import { cleanUp, resources } from "./clean-up.ts";
 import { http1Load } from "./http1-load.ts";
 import { type LargeLogFigures, measureLargeLog } from "./large-log.ts";
 import { measure } from "./load.ts";
@@ -16,22 +17,6 @@ const MEGABYTES = Number(process.env["BENCH_LOG_MB"] ?? 1000);
 const LINES = Number(process.env["BENCH_LINES"] ?? 500_000);
 const TASKS = 20;
 const ROWS_PER_CALL = 100;
-
-const resources = new AsyncDisposableStack();
-let cleaned: Promise<void> | undefined;
-
-/** Once, whether the end or a signal asks first. */
-function cleanUp(): Promise<void> {
-  cleaned ??= resources.disposeAsync();
-  return cleaned;
-}
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
-    await cleanUp();
-    process.exit(130);
-  });
-}
 
 function row(name: string, value: string): void {
   console.log(`${name.padEnd(46)} ${value}`);

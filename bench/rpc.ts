@@ -7,6 +7,7 @@ import { createConnection } from "mysql2/promise";
 import { mariadbMissing, sharedMariadb } from "../test/support/mariadb.ts";
 import type { ServerProcess } from "../test/support/server-process.ts";
 import { cpuByThread, cpuSeconds, pinned, registerRunners, startBenchServer } from "./bench-server.ts";
+import { cleanUp, resources } from "./clean-up.ts";
 import { fetchLanes, pingLanes } from "./fetch-load.ts";
 import { http1Load } from "./http1-load.ts";
 import { http2Load } from "./http2-load.ts";
@@ -20,23 +21,6 @@ const MANY_TASKS = 32;
 const ROWS_PER_CALL = 100;
 /** Node options of the server, such as `--cpu-prof`. */
 const NODE_ARGS = (process.env["BENCH_NODE_ARGS"] ?? "").split(" ").filter((arg) => arg !== "");
-
-/** What is left when a signal ends the bench early. */
-const resources = new AsyncDisposableStack();
-let cleaned: Promise<void> | undefined;
-
-/** Once, whether the end or a signal asks first. */
-function cleanUp(): Promise<void> {
-  cleaned ??= resources.disposeAsync();
-  return cleaned;
-}
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, async () => {
-    await cleanUp();
-    process.exit(130);
-  });
-}
 
 type Load = (port: number, lanes: readonly CallSource[]) => Promise<LoadResult>;
 
