@@ -14,4 +14,6 @@ export interface Diagnostic {
   /** One sentence that names the thing and the remedy. */
   readonly message: string;
   readonly range: Range;
+  /** The file of the finding, where it is not the one that was read but one that it calls. */
+  readonly file?: string;
 }

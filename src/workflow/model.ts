@@ -89,7 +89,11 @@ export interface JobDefinition {
   readonly permissions?: Template;
   /** A reusable workflow. */
   readonly uses?: string;
+  /** Place of that value. */
+  readonly usesRange?: Range;
+  /** Inputs of the called workflow; unlike those of a step they keep their types. */
   readonly with?: MappingTemplate;
+  /** Secrets of the called workflow by name, or the word `inherit`. */
   readonly secrets?: Template;
   readonly steps: readonly Step[];
   readonly range: Range;

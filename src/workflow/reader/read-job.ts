@@ -91,7 +91,8 @@ function readOwn(optional: Optional, fields: Fields, findings: Findings) {
 function readCall(optional: Optional, findings: Findings) {
   return {
     uses: optional("uses", (value) => readPlainText(value, "'uses'", findings)),
-    with: optional("with", (value) => readMappingTemplate(value, PLACES.job, findings)),
+    usesRange: optional("uses", (value) => value.range),
+    with: optional("with", (value) => readMappingTemplate(value, PLACES.job, findings, "typed")),
     secrets: optional("secrets", (value) => {
       if (value.kind === "mapping" || (value.kind === "scalar" && value.value === "inherit")) {
         return readTemplate(value, PLACES.jobEnv, findings);

@@ -35,7 +35,12 @@ export function readTextTemplate(node: YamlNode, place: Place, findings: Finding
 }
 
 /** Reads names with texts (`env`, `with`, `outputs`), or one expression that yields them. */
-export function readMappingTemplate(node: YamlNode, place: Place, findings: Findings): MappingTemplate | undefined {
+export function readMappingTemplate(
+  node: YamlNode,
+  place: Place,
+  findings: Findings,
+  scalars: Scalars = "text",
+): MappingTemplate | undefined {
   if (node.kind === "scalar") {
     const template = readScalar(node, place, findings, "typed");
     if (template.kind === "expression") return template;
@@ -51,7 +56,7 @@ export function readMappingTemplate(node: YamlNode, place: Place, findings: Find
     if (value.kind === "scalar" || isInsert(key)) continue;
     findings.error("wrong-type", `A ${value.kind} was not expected; '${key.value}' takes a text`, value.range);
   }
-  const template = readTemplate(flat(node), place, findings, "text");
+  const template = readTemplate(flat(node), place, findings, scalars);
   return template.kind === "mapping" ? template : undefined;
 }
 
@@ -69,7 +74,13 @@ export function readPlainText(node: YamlNode, what: string, findings: Findings):
 }
 
 function flat(node: YamlMapping): YamlMapping {
-  return { ...node, entries: node.entries.filter(({ key, value }) => value.kind === "scalar" || isInsert(key)) };
+  const entries = node.entries.filter(({ key, value }) => value.kind === "scalar" || isInsert(key));
+  // A key without a value is an empty text.
+  const given = entries.map(({ key, value }) => ({
+    key,
+    value: value.kind === "scalar" && value.value === null ? { ...value, value: "" } : value,
+  }));
+  return { ...node, entries: given };
 }
 
 function isInsert(key: YamlScalar): boolean {

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
 import type { JsonValue } from "../../../src/lib/json.ts";
+import { type CallLimits, linkCalls } from "../../../src/workflow/link-calls.ts";
 import { parseWorkflow } from "../../../src/workflow/parse-workflow.ts";
+import type { PermissionLevel } from "../../../src/workflow/permissions.ts";
 import { templateJson } from "./template-json.ts";
 
 const folder = join(import.meta.dirname, "../../fixtures/workflow-reader");
@@ -15,7 +17,17 @@ interface Options {
   readonly "include-source"?: boolean;
   readonly "max-depth"?: number;
   readonly "max-file-size"?: number;
+  readonly "max-job-limit"?: number;
+  readonly "max-nested-reusable-workflows-depth"?: number;
+  readonly "permissions-policy"?: "LimitedRead" | "Write";
+  readonly "skip-reusable-workflows"?: boolean;
 }
+
+/** What jobs may do by GitHub's narrow default. */
+const LIMITED_READ = new Map<string, PermissionLevel>([
+  ["contents", "read"],
+  ["packages", "read"],
+]);
 
 interface Expected {
   readonly errors?: { readonly Message: string }[];
@@ -32,7 +44,35 @@ export function readVector(file: string) {
   };
   const source = (documents[1] ?? "").trimEnd();
   const parsed = parseWorkflow(source, limits);
-  return { source, options, expected: JSON.parse(documents.at(-1) ?? "") as Expected, ...parsed };
+  const expected = JSON.parse(documents.at(-1) ?? "") as Expected;
+  const called = options["skip-reusable-workflows"] === true ? [] : documents.slice(2, -1);
+  const files = new Map(
+    Array.from({ length: called.length / 2 }, (_, index) => [
+      (called[2 * index] ?? "").trim(),
+      parseWorkflow((called[2 * index + 1] ?? "").trimEnd(), limits),
+    ]),
+  );
+  const linked = parsed.workflow === undefined ? undefined : linkCalls(parsed.workflow, files, callLimits(options));
+  const diagnostics = [...parsed.diagnostics, ...(linked?.diagnostics ?? [])];
+  return {
+    source,
+    options,
+    expected,
+    workflow: parsed.workflow,
+    tree: linked?.tree,
+    names: [...files.keys()],
+    diagnostics,
+  };
+}
+
+function callLimits(options: Options): CallLimits {
+  const maxDepth = options["max-nested-reusable-workflows-depth"];
+  const maxJobs = options["max-job-limit"];
+  return {
+    ...(maxDepth === undefined ? {} : { maxDepth }),
+    ...(maxJobs === undefined ? {} : { maxJobs }),
+    ...(options["permissions-policy"] === "LimitedRead" ? { permissions: LIMITED_READ } : {}),
+  };
 }
 
 /**
@@ -40,20 +80,20 @@ export function readVector(file: string) {
  * error is expected. Otherwise what differs.
  */
 export function runVector(file: string): string | undefined {
-  const { options, expected, workflow, diagnostics } = readVector(file);
+  const { options, expected, tree, names, diagnostics } = readVector(file);
   if (expected.errors !== undefined) {
     const places = diagnostics.map(({ range }) => `${range.line}:${range.column}`);
     const missed = expected.errors.filter(({ Message }) => !isReported(Message, places));
     return missed.length === 0 ? undefined : `not reported: ${missed[0]?.Message}; reported: ${places.join(" ")}`;
   }
-  if (workflow === undefined) return `refused: ${diagnostics.map(({ message }) => message).join("; ")}`;
-  return difference(templateJson(workflow, options["include-source"] === true), expected);
+  if (tree === undefined) return `refused: ${diagnostics.map(({ message }) => message).join("; ")}`;
+  return difference(templateJson(tree, options["include-source"] === true, names), expected);
 }
 
 /** Whether we take a file with warnings that GitHub refuses. */
 export function acceptsWithWarnings(file: string): boolean {
-  const { expected, workflow } = readVector(file);
-  return expected.errors !== undefined && workflow !== undefined;
+  const { expected, tree } = readVector(file);
+  return expected.errors !== undefined && tree !== undefined;
 }
 
 function isReported(message: string, places: readonly string[]): boolean {

@@ -1,9 +1,25 @@
 import type { JsonValue } from "../../../src/lib/json.ts";
 import { toText } from "../../../src/workflow/expressions/value.ts";
+import type { WorkflowTree } from "../../../src/workflow/link-calls.ts";
 import type { JobDefinition, MappingEntry, Step, Template, Workflow } from "../../../src/workflow/model.ts";
 
-/** A workflow in the JSON form of GitHub's reader vectors, so that our model can be compared with them. */
-export function templateJson(workflow: Workflow, source: boolean): { [key: string]: JsonValue } {
+/** Whether places are wanted, and the number of the file that they are in. */
+interface Source {
+  readonly wanted: boolean;
+  readonly file: number;
+}
+
+/**
+ * A workflow in the JSON form of GitHub's reader vectors, so that our model can be compared with them.
+ * @param names of the called files, in the order of their numbers
+ */
+export function templateJson(
+  tree: WorkflowTree,
+  wanted: boolean,
+  names: readonly string[],
+): { [key: string]: JsonValue } {
+  const { workflow } = tree;
+  const source = { wanted, file: 1 };
   const write = (template: Template | undefined) => template && templateToJson(template, source);
   const inherited = workflow.permissions && permissions(workflow.permissions);
   return compact({
@@ -15,11 +31,63 @@ export function templateJson(workflow: Workflow, source: boolean): { [key: strin
     env: write(workflow.env),
     concurrency: write(workflow.concurrency),
     defaults: defaults(workflow, source),
-    jobs: [...workflow.jobs.values()].map((job) => jobToJson(job, source, inherited)),
+    jobs: jobsToJson(tree, source, names, undefined),
   });
 }
 
-function jobToJson(job: JobDefinition, source: boolean, inherited: JsonValue | undefined): JsonValue {
+function jobsToJson(
+  { workflow, calls }: WorkflowTree,
+  source: Source,
+  names: readonly string[],
+  allowed: JsonValue | undefined,
+): JsonValue[] {
+  const inherited = workflow.permissions === undefined ? allowed : permissions(workflow.permissions);
+  return [...workflow.jobs.values()].map((job) =>
+    job.uses === undefined
+      ? jobToJson(job, source, inherited)
+      : callToJson(job, calls.get(job.id), source, inherited, names),
+  );
+}
+
+function callToJson(
+  job: JobDefinition,
+  called: WorkflowTree | undefined,
+  source: Source,
+  inherited: JsonValue | undefined,
+  names: readonly string[],
+): JsonValue {
+  const { steps: _, permissions: own, needs: __, ...common } = jobToJson(job, source, inherited);
+  const write = (template: Template | undefined) => template && templateToJson(template, source);
+  const declared = called?.workflow.on.get("workflow_call") ?? undefined;
+  const file = names.indexOf(called?.name ?? "") + 2;
+  const inside = { ...source, file };
+  const declaredIn = (key: string) => {
+    const found = child(declared, key);
+    return found && templateToJson(found, inside);
+  };
+  const text = (value: string, range: Template["range"] | undefined) =>
+    write({ kind: "literal", value, range: range ?? job.range });
+  // What the called file asks for stands with its caller.
+  const asked = called?.workflow.permissions;
+  const allowed = asked === undefined ? own : permissions(asked);
+  return compact({
+    ...common,
+    type: "reusableWorkflowJob",
+    needs: [...job.needs],
+    permissions: allowed,
+    ref: text(job.uses ?? "", job.usesRange),
+    "input-definitions": declaredIn("inputs"),
+    "input-values": write(job.with),
+    "secret-definitions": declaredIn("secrets"),
+    ...(job.secrets?.kind === "mapping" ? { "secret-values": write(job.secrets) } : {}),
+    ...(job.secrets?.kind === "literal" ? { "inherit-secrets": true } : {}),
+    outputs: declaredIn("outputs"),
+    ...(called?.workflow.env === undefined ? {} : { env: templateToJson(called.workflow.env, inside) }),
+    jobs: called === undefined ? [] : jobsToJson(called, inside, names, allowed),
+  });
+}
+
+function jobToJson(job: JobDefinition, source: Source, inherited: JsonValue | undefined): { [key: string]: JsonValue } {
   const write = (template: Template | undefined) => template && templateToJson(template, source);
   const strategy = (["matrix", "failFast", "maxParallel"] as const).flatMap((key) => {
     const value = job.strategy?.[key];
@@ -55,7 +123,7 @@ function jobToJson(job: JobDefinition, source: boolean, inherited: JsonValue | u
   });
 }
 
-function stepsToJson(steps: readonly Step[], source: boolean): JsonValue[] {
+function stepsToJson(steps: readonly Step[], source: Source): JsonValue[] {
   const taken = new Set(steps.flatMap(({ id }) => (id === undefined ? [] : [id.toLowerCase()])));
   const write = (template: Template | undefined) => template && templateToJson(template, source);
   return steps.map((step) =>
@@ -84,7 +152,7 @@ function generatedId(step: Step, taken: Set<string>): string {
   return id;
 }
 
-function defaults({ defaults: run }: Pick<JobDefinition, "defaults">, source: boolean): JsonValue | undefined {
+function defaults({ defaults: run }: Pick<JobDefinition, "defaults">, source: Source): JsonValue | undefined {
   const keys = [
     ["shell", run.shell],
     ["working-directory", run.workingDirectory],
@@ -144,11 +212,11 @@ function permissions(template: Template): JsonValue {
 }
 
 /** One template in the vectors' form. */
-function templateToJson(template: Template, source: boolean): JsonValue {
-  const place = source ? { file: 1, line: template.range.line, col: template.range.column } : {};
+function templateToJson(template: Template, source: Source): JsonValue {
+  const place = source.wanted ? { file: source.file, line: template.range.line, col: template.range.column } : {};
   switch (template.kind) {
     case "literal":
-      if (source) return { type: kindNumber(template.value), ...place, ...literal(template.value) };
+      if (source.wanted) return { type: kindNumber(template.value), ...place, ...literal(template.value) };
       return typeof template.value === "number" && !Number.isFinite(template.value)
         ? toText(template.value)
         : template.value;
