@@ -5,7 +5,7 @@ import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import { PREFER_HEADER, REQUEST_KEY_HEADER } from "../protocol/headers.ts";
 import type { Task } from "../protocol/messages.ts";
-import { askForTask } from "./ask-for-task.ts";
+import { askForTasks } from "./ask-for-tasks.ts";
 import { classifyCallError, isDeadline, type RunnerClient } from "./client.ts";
 import { Outage } from "./report/outage.ts";
 import type { TaskSlots } from "./task-slots.ts";
@@ -44,10 +44,14 @@ const ANSWER_GRACE_MS = 1_000;
 /** An empty answer that took this part of the deadline was parked. */
 const PARKED_SHARE = 0.8;
 
-type Answer = { kind: "task"; task: Task } | { kind: "empty" } | { kind: "failed" } | { kind: "unregistered" };
+type Answer =
+  | { kind: "tasks"; tasks: readonly Task[] }
+  | { kind: "empty" }
+  | { kind: "failed" }
+  | { kind: "unregistered" };
 
 /**
- * Asks for tasks while there is a free slot: slot first, then the call, so that a task never waits here. After a task it
+ * Asks for tasks while there is a free slot: slot first, then the call, so that a task never waits here. After tasks it
  * asks again at once; after an empty or failed call it pauses.
  */
 export class Poller {
@@ -85,7 +89,7 @@ export class Poller {
       }
       const answer = await this.#fetch(signal);
       if (answer.kind === "unregistered") return "unregistered";
-      if (answer.kind === "task") slots.take(answer.task);
+      if (answer.kind === "tasks") for (const task of answer.tasks) slots.take(task);
       else if (answer.kind === "empty" && onlyNow) return "no-task";
       else await this.#pause(signal);
     }
@@ -97,15 +101,15 @@ export class Poller {
    * would be lost, since such a server believes that it runs.
    */
   async #fetch(signal: AbortSignal): Promise<Answer> {
-    const { client, clock, onPoll } = this.#options;
+    const { client, clock, onPoll, slots } = this.#options;
     const { onlyNow = false, handle } = this.#options;
     const timeoutMs = this.#parks && !onlyNow ? PARKED_TIMEOUT_MS : this.#options.fetchTimeoutMs;
     this.#askedAt = clock.now();
     using givingUp = abortAfter(signal, clock, this.#parks ? 0 : ANSWER_GRACE_MS);
     try {
-      const { task, tasksVersion } = await askForTask(
+      const { tasks, tasksVersion } = await askForTasks(
         client,
-        { tasksVersion: this.#version, handle },
+        { tasksVersion: this.#version, handle, room: slots.room },
         {
           timeoutMs,
           headers: { [REQUEST_KEY_HEADER]: this.#requestKey, ...(onlyNow ? { [PREFER_HEADER]: "wait=0" } : {}) },
@@ -115,11 +119,12 @@ export class Poller {
       this.#requestKey = this.#options.ids.uuid();
       this.#outage.succeeded();
       onPoll?.(true);
+      const empty = tasks.length === 0;
       // after a task the next call has to make the server look again: it may have more for us
-      this.#version = task === undefined ? (tasksVersion > this.#version ? tasksVersion : this.#version) : 0n;
-      this.#empty = task === undefined ? this.#empty + 1 : 0;
-      if (task === undefined && clock.now() - this.#askedAt >= timeoutMs * PARKED_SHARE) this.#parks = true;
-      return task === undefined ? { kind: "empty" } : { kind: "task", task };
+      this.#version = empty ? (tasksVersion > this.#version ? tasksVersion : this.#version) : 0n;
+      this.#empty = empty ? this.#empty + 1 : 0;
+      if (empty && clock.now() - this.#askedAt >= timeoutMs * PARKED_SHARE) this.#parks = true;
+      return empty ? { kind: "empty" } : { kind: "tasks", tasks };
     } catch (error) {
       if (signal.aborted) return { kind: "empty" };
       if (error instanceof AppError) throw error;

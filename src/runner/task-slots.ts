@@ -53,6 +53,12 @@ export class TaskSlots {
     return this.#running.size >= this.#options.capacity;
   }
 
+  /** So many tasks can begin now. */
+  get room(): number {
+    const { capacity, maxTasks = Number.POSITIVE_INFINITY } = this.#options;
+    return Math.max(0, Math.min(capacity - this.held.length, maxTasks - this.#taken));
+  }
+
   /** Whether as many tasks were taken as were wanted. */
   get enough(): boolean {
     return this.#taken >= (this.#options.maxTasks ?? Number.POSITIVE_INFINITY);

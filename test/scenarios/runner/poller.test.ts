@@ -88,6 +88,36 @@ describe("Poller", () => {
     await one.slots.drain();
   });
 
+  it("tells how many tasks it has room for, and takes all of an answer (Forgejo)", async () => {
+    gitea.isForgejo = true;
+    for (let index = 0; index < 5; index += 1) gitea.enqueue({ workflow: "" });
+    const one = poller({ capacity: 3, maxTasks: 4 });
+    const polling = one.run({ signal: stop.signal });
+    await eventually("three tasks", () => ended.size === 3);
+    ended.get(2n)?.("success");
+    await eventually("the fourth", () => ended.has(4n));
+    expect(await polling).toBe("enough");
+    const rooms = gitea.callsOf("fetchTask").map((call) => (call.request as FetchTaskRequest).taskCapacity);
+    expect(rooms).toEqual([3n, 1n]);
+    expect(gitea.tasks.get(5n)?.handedOut).toBe(0);
+    for (const end of ended.values()) end("success");
+    await one.slots.drain();
+  });
+
+  it("loses no task of an answer that got lost: the same request key brings all of them", async () => {
+    gitea.isForgejo = true;
+    for (let index = 0; index < 4; index += 1) gitea.enqueue({ workflow: "" });
+    gitea.loseNext("fetchTask", 2);
+    const one = poller({ capacity: 3 });
+    const polling = one.run({ signal: stop.signal });
+    await eventually("three tasks", () => ended.size === 3);
+    expect([1n, 2n, 3n, 4n].map((id) => gitea.tasks.get(id)?.handedOut)).toEqual([3, 3, 3, 0]);
+    stop.abort();
+    await polling;
+    for (const end of ended.values()) end("success");
+    await one.slots.drain();
+  });
+
   it("remembers the version of an empty answer, and forgets it after a task", async () => {
     gitea.tasksVersion = 41n;
     const polling = poller({ capacity: 2 }).run({ signal: stop.signal });

@@ -5,7 +5,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { create, type JsonObject } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { RPC_PREFIX, RUNNER_TOKEN_HEADER, RUNNER_UUID_HEADER } from "../../../src/protocol/headers.ts";
+import {
+  REQUEST_KEY_HEADER,
+  RPC_PREFIX,
+  RUNNER_TOKEN_HEADER,
+  RUNNER_UUID_HEADER,
+} from "../../../src/protocol/headers.ts";
 import {
   type DeclareRequest,
   type FetchTaskRequest,
@@ -79,6 +84,8 @@ export class FakeGitea implements AsyncDisposable {
   forgetsOutputs = false;
   /** FetchTask waits for a task, and Declare says so. */
   parks = false;
+  /** FetchTask gives as many tasks as the runner has room for, and the same ones to a repeated request key, as Forgejo does. */
+  isForgejo = false;
   /** The runner is removed as soon as it has reported a result, as Gitea does with ephemeral ones. */
   forgetsAfterResult = false;
   /** FetchTask waits so long for a task, and Declare does not say so; 0 answers at once. */
@@ -87,6 +94,7 @@ export class FakeGitea implements AsyncDisposable {
   /** Folder of bare repositories that are served by smart HTTP; only with this `Authorization`. */
   git: { root: string; authorization: string } | undefined;
   readonly #queue: bigint[] = [];
+  readonly #given = new Map<string, readonly FakeTask[]>();
   readonly #faults = new Map<Method, (() => void)[]>();
   readonly #lost = new Map<Method, number>();
   readonly #waiting = new Set<() => void>();
@@ -279,11 +287,19 @@ export class FakeGitea implements AsyncDisposable {
     if (this.parks && this.#queue.length === 0) await this.#waitForTask(context.signal);
     else if (this.parksFor > 0 && this.#queue.length === 0)
       await delay(this.parksFor, undefined, { signal: context.signal });
-    const id = this.#queue.shift();
-    const record = id === undefined ? undefined : this.tasks.get(id);
-    if (record === undefined) return { tasksVersion: this.tasksVersion };
-    record.handedOut += 1;
-    return { task: record.task, tasksVersion: this.tasksVersion };
+    const given = this.#give(request, context.requestHeader.get(REQUEST_KEY_HEADER));
+    for (const record of given) record.handedOut += 1;
+    const [task, ...additionalTasks] = given.map((record) => record.task);
+    return { ...(task === undefined ? {} : { task }), additionalTasks, tasksVersion: this.tasksVersion };
+  }
+
+  #give(request: FetchTaskRequest, key: string | null): readonly FakeTask[] {
+    const before = this.isForgejo && key !== null ? this.#given.get(key) : undefined;
+    if (before !== undefined) return before;
+    const count = this.isForgejo ? Number(request.taskCapacity ?? 1n) : 1;
+    const given = this.#queue.splice(0, count).flatMap((id) => this.tasks.get(id) ?? []);
+    if (key !== null && given.length > 0) this.#given.set(key, given);
+    return given;
   }
 
   #waitForTask(signal: AbortSignal): Promise<void> {
