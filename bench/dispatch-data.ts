@@ -32,24 +32,39 @@ export async function addRunners(dataDir: string, count: number): Promise<Identi
 }
 
 /**
- * Adds finished jobs to the newest run of a repository while the server is stopped, by copying its first job.
+ * Makes finished runs and jobs while the server is stopped: its one run ends, and is there many times then.
  * @param dataDir of a server that has one run
+ * @param count jobs that there are afterwards
  */
-export function addFinishedJobs(dataDir: string, count: number): void {
+export function makeFinishedJobs(dataDir: string, count: number): void {
   const db = new sqliteDriver(join(dataDir, "server.db"));
+  const copied = (table: string, without: string) =>
+    db
+      .prepare(`SELECT name FROM pragma_table_info(?) WHERE name NOT IN (${without})`)
+      .all(table)
+      .map((row) => String(row["name"]))
+      .join(", ");
   try {
-    const columns = db
-      .prepare("SELECT name FROM pragma_table_info('job') WHERE name NOT IN ('id', 'status', 'cause')")
-      .all()
-      .map((row) => String(row["name"]));
     db.exec("BEGIN");
+    db.exec("UPDATE run SET status = 'success'; UPDATE job SET status = 'success'");
+    const jobs = Number(db.prepare("SELECT COUNT(*) AS count FROM job").get()?.["count"]);
+    const run = copied("run", "'id', 'run_number'");
     db.exec(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
-       INSERT INTO job (status, cause, ${columns.join(", ")})
-       SELECT CASE i % 10 WHEN 0 THEN 'failure' WHEN 1 THEN 'skipped' ELSE 'success' END, NULL, ${columns.join(", ")}
-       FROM n, (SELECT * FROM job ORDER BY id LIMIT 1)`,
+      `WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${Math.ceil(count / jobs)})
+       INSERT INTO run (id, run_number, ${run}) SELECT i, i, ${run} FROM n, (SELECT * FROM run)`,
     );
-    db.exec("UPDATE repository SET job_total = (SELECT COUNT(*) FROM job WHERE repository_id = repository.id)");
+    const job = copied("job", "'id', 'run_id', 'status'");
+    db.exec(
+      `INSERT INTO job (run_id, status, ${job})
+       SELECT i, CASE i % 10 WHEN 0 THEN 'failure' WHEN 1 THEN 'skipped' ELSE 'success' END, ${job}
+       FROM (SELECT id AS i FROM run WHERE id > 1), (SELECT * FROM job)`,
+    );
+    for (const table of ["run", "job"]) {
+      db.exec(
+        `UPDATE repository SET ${table}_total = (SELECT COUNT(*) FROM ${table} WHERE repository_id = repository.id)`,
+      );
+    }
+    db.exec("UPDATE repository SET run_counter = (SELECT MAX(run_number) FROM run)");
     db.exec("COMMIT");
     db.pragma("wal_checkpoint(TRUNCATE)");
   } finally {

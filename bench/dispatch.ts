@@ -10,7 +10,7 @@ import { makeLocalRepository } from "../test/e2e/local-repository.ts";
 import type { ServerProcess } from "../test/support/server-process.ts";
 import { cpuSeconds, type Identity, pinned, startBenchServer } from "./bench-server.ts";
 import { cleanUp, resources } from "./clean-up.ts";
-import { addFinishedJobs, addRunners } from "./dispatch-data.ts";
+import { addRunners, makeFinishedJobs } from "./dispatch-data.ts";
 import { settled, submit, timeAssignments, timeChains, WIDE, workflowFiles } from "./dispatch-work.ts";
 import { PollFleet } from "./poll-fleet.ts";
 import { openStreams } from "./stream-fleet.ts";
@@ -21,8 +21,8 @@ const TABLE = Number(process.env["BENCH_JOBS"] ?? 1_000_000);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 30);
 /** Runs of a hundred jobs that are handed out as fast as it goes. */
 const WIDE_RUNS = 50;
-const CHAINS = 60;
-/** Parts to measure, such as `latency,idle`. */
+const CHAINS = Number(process.env["BENCH_CHAINS"] ?? 60);
+/** Parts to measure, such as `latency,polling`. */
 const ONLY = process.env["BENCH_ONLY"]?.split(",");
 /** Node options of the server, such as `--cpu-prof`. */
 const NODE_ARGS = (process.env["BENCH_NODE_ARGS"] ?? "").split(" ").filter((arg) => arg !== "");
@@ -55,14 +55,24 @@ function port({ server }: Bench): number {
   return Number(new URL(server.url).port);
 }
 
+/** Measures one part on a server of its own, so that no part finds what another one left. */
+async function part(name: string, measure: (bench: Bench) => Promise<void>): Promise<void> {
+  if (ONLY !== undefined && !ONLY.includes(name)) return;
+  const stack = resources.use(new AsyncDisposableStack());
+  const bench = await prepare(stack);
+  await measure(bench);
+  await bench.server.stop();
+  await stack.disposeAsync();
+}
+
 /** A server with a repository and runners. */
-async function prepare(): Promise<Bench> {
+async function prepare(stack: AsyncDisposableStack): Promise<Bench> {
   const root = await realpath(await mkdtemp(join(tmpdir(), "bench-dispatch-")));
-  resources.defer(() => rm(root, { recursive: true, force: true, maxRetries: 3 }));
-  const repository = resources.use(await makeLocalRepository(workflowFiles(), { root }));
+  stack.defer(() => rm(root, { recursive: true, force: true, maxRetries: 3 }));
+  const repository = stack.use(await makeLocalRepository(workflowFiles(), { root }));
   const file = join(root, "statements.json");
   const preload = pathToFileURL(join(import.meta.dirname, "statement-log.ts")).href;
-  const server = resources.use(
+  const server = stack.use(
     await startBenchServer({
       args: ["--repo-root", root, "--log-level", "warn"],
       nodeArgs: ["--import", preload, ...NODE_ARGS],
@@ -94,11 +104,10 @@ async function latency(bench: Bench, name: string): Promise<void> {
 /** The same while a client lists and counts a large table without pause. */
 async function latencyBesideLists(bench: Bench): Promise<void> {
   const { server } = bench;
+  await submit(server, "chain.yml", 1);
   await server.stop();
-  addFinishedJobs(server.dataDir, TABLE);
+  makeFinishedJobs(server.dataDir, TABLE);
   await server.restart();
-  // fetch may still hold a connection to the server before
-  await server.get("GET", "/version").catch(() => undefined);
   const lists: number[] = [];
   const stop = new AbortController();
   const listing = (async () => {
@@ -130,9 +139,6 @@ async function assignments(bench: Bench): Promise<void> {
   const cpu = cpuSeconds(bench.server.pid) - before;
   figure("assignments a second, SQLite synchronous=FULL", jobs / seconds, "/s", { atLeast: 1_000 });
   figure("assignments for each second of processor time", jobs / cpu, "/cpu-s");
-  // What was handed out is not acknowledged: without a new start it would be offered again.
-  await bench.server.stop();
-  await bench.server.restart();
 }
 
 /** What the server uses while nothing happens but `meanwhile`. */
@@ -203,17 +209,11 @@ try {
   const place = pinned ? "server on core 0, clients on core 1" : "not pinned";
   console.log(`${machine}; ${place}; load before ${loadavg()[0]?.toFixed(1)}`);
   const loadBefore = loadavg()[0];
-  const bench = await prepare();
-  const wanted = (part: string) => ONLY === undefined || ONLY.includes(part);
-  if (wanted("polling")) await polling(bench);
-  if (wanted("streaming")) await streaming(bench);
-  if (wanted("latency")) await latency(bench, "1,000 parked polls");
-  if (wanted("assignments")) await assignments(bench);
-  if (wanted("lists")) {
-    if (!wanted("latency")) await submit(bench.server, "chain.yml", 1);
-    await latencyBesideLists(bench);
-  }
-  await bench.server.stop();
+  await part("polling", polling);
+  await part("streaming", streaming);
+  await part("latency", (bench) => latency(bench, "1,000 parked polls"));
+  await part("assignments", assignments);
+  await part("lists", latencyBesideLists);
   console.log(JSON.stringify({ bench: "dispatch", machine, pinned, loadBefore, figures }));
 } finally {
   await cleanUp();

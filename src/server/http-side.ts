@@ -14,6 +14,12 @@ import type { RestDeps } from "./rest/rest-deps.ts";
 import type { CompiledServerOptions, ListenAddress } from "./server-options.ts";
 import type { ProtocolServices } from "./services/protocol-services.ts";
 
+/**
+ * Connections that may wait to be accepted; the kernel cuts it to its own limit (`net.core.somaxconn`). After a restart
+ * a whole fleet connects at once, and what does not fit is reset or tried again seconds later. Node's default is 511.
+ */
+const BACKLOG = 32_768;
+
 /** The open ports of a server. */
 export interface HttpSide {
   readonly address: ListenAddress;
@@ -80,7 +86,7 @@ async function mount({ app }: HttpApp, routes: (scope: FastifyInstance) => void,
 
 async function listen({ app }: HttpApp, wanted: ListenAddress): Promise<ListenAddress> {
   try {
-    await app.listen({ host: wanted.host, port: wanted.port });
+    await app.listen({ host: wanted.host, port: wanted.port, backlog: BACKLOG });
   } catch (error) {
     const place = `${wanted.host}:${wanted.port}`;
     throw new AppError(
