@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { serveAsks } from "../../../lib/serve-asks.ts";
+import { yieldProcessor } from "../../../lib/yield-processor.ts";
 import type { RawRow } from "../sql-value.ts";
 import { prepareReader, type SqliteStatement, sqliteDriver } from "../sqlite-driver.ts";
 import type { ListAsk } from "./list-reader.ts";
@@ -8,6 +9,7 @@ import type { ListAsk } from "./list-reader.ts";
 const MOST_STATEMENTS = 200;
 const BUSY_TIMEOUT_MS = 5_000;
 
+yieldProcessor();
 const db = new sqliteDriver(workerData as string, { readonly: true, timeout: BUSY_TIMEOUT_MS });
 prepareReader(db);
 const statements = new Map<string, SqliteStatement>();

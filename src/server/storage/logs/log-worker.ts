@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { openBlobStore } from "../../../lib/blobs/open-blob-store.ts";
 import { AppError } from "../../../lib/errors.ts";
+import { yieldProcessor } from "../../../lib/yield-processor.ts";
 import { prepareWriter, type SqliteConnection, sqliteDriver } from "../sqlite-driver.ts";
 import type { LogReply, LogRequest, LogThreadOptions } from "./log-messages.ts";
 import { LogReader } from "./log-reader.ts";
@@ -91,6 +92,7 @@ function commitAll(writer: LogWriter, batch: LogRequest[]): LogReply[] {
 
 /** Answers requests as they come; those that wait for a blob let others pass. */
 function startReader(port: MessagePort, { path, blobs }: LogThreadOptions): void {
+  yieldProcessor();
   const db = path === null ? undefined : open(path);
   // Not mapped into memory: each thread would seem to hold all of a file that is read once.
   db?.pragma("query_only = ON");
