@@ -11,6 +11,8 @@ export interface CommandEntry {
   readonly group: CommandGroup;
   /** Loads the command's module; only the one that is called is loaded, so that start-up stays short. */
   readonly load: () => Promise<DefineCommand>;
+  /** Runs for long beside jobs and has little to remember: its heap is kept small from the start. @default false */
+  readonly smallHeap?: true;
 }
 
 /** Headings of the help. */
@@ -41,18 +43,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "take jobs with a registered runner",
     group: "Runner:",
     load: async () => (await import("./commands/daemon.ts")).defineDaemon,
+    smallHeap: true,
   },
   {
     name: "join",
     summary: "register if needed, then take jobs",
     group: "Runner:",
     load: async () => (await import("./commands/join.ts")).defineJoin,
+    smallHeap: true,
   },
   {
     name: "one-job",
     summary: "take one job with a credential made for it, then end with its result",
     group: "Runner:",
     load: async () => (await import("./commands/one-job.ts")).defineOneJob,
+    smallHeap: true,
   },
   {
     name: "exec",

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import type { CliContext } from "./cli-context.ts";
 import { COMMANDS } from "./command-table.ts";
+import { keepHeapSmall } from "./keep-heap-small.ts";
 import { packageVersion } from "./package-version.ts";
 import { applyEnvironment } from "./settings.ts";
 
@@ -29,7 +30,9 @@ async function makeProgram(args: readonly string[], context: CliContext): Promis
     .addHelpText("after", EXAMPLES);
   if (args.includes("--version") || args.includes("-V")) program.version(await packageVersion(), "-V, --version");
   else program.option("-V, --version", "print the version");
-  for (const { name, summary, group, load } of COMMANDS) {
+  for (const { name, summary, group, load, smallHeap = false } of COMMANDS) {
+    // Before its modules are loaded: that alone makes the heap grow, and it does not shrink again.
+    if (name === wanted && smallHeap) keepHeapSmall();
     const command = name === wanted ? (await load())(context) : new Command(name);
     program.addCommand(command.summary(summary).helpGroup(group));
   }

@@ -1,4 +1,4 @@
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { RUNNER_TOKEN_HEADER, RUNNER_UUID_HEADER } from "../../src/protocol/headers.ts";
 import { PingService, RunnerService, RunnerStatusService, TaskStreamService } from "../../src/protocol/messages.ts";
@@ -34,7 +34,8 @@ export function simClient(link: SimLink, { identity }: ClientOptions): RunnerCli
   };
   const transport: Transport = {
     async unary(method, signal, timeoutMs, header, input) {
-      const message = create(method.input, input);
+      // As it arrives: a message may hold what only its bytes show.
+      const message = fromBinary(method.input, toBinary(method.input, create(method.input, input)));
       const request = { method, header: headers(header), message, timeoutMs, signal };
       const answer = await new SimCall(link, request).answer;
       return {

@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import { runDaemon } from "../../runner/daemon.ts";
 import type { CliContext } from "../cli-context.ts";
-import { keepHeapSmall } from "../keep-heap-small.ts";
 import type { LogOptions } from "../log-choices.ts";
 import { addLogSettings } from "../log-settings.ts";
 import { makeLogger } from "../logger.ts";
@@ -48,7 +47,6 @@ export function defineDaemon(context: CliContext): Command {
 export async function startDaemon(options: DaemonFlags, context: CliContext): Promise<void> {
   const config = await loadRunnerConfig({ config: options.config, runnerFile: options.runnerFile }, context);
   const logger = makeLogger(options, context);
-  keepHeapSmall();
   using signals = listenForStop(process, context.clock);
   const parts = await makeRunnerParts(config, logger, signals, context);
   const { end } = await runDaemon({

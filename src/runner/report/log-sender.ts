@@ -1,12 +1,13 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { create, type MessageShape } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { backOffMs } from "../../lib/back-off.ts";
 import { WakeUp } from "../../lib/wake-up.ts";
-import { LogRowSchema } from "../../protocol/messages.ts";
+import { UpdateLogRequestSchema } from "../../protocol/messages.ts";
 import { classifyCallError, isTooLarge } from "../client.ts";
 import { Outage } from "./outage.ts";
 import type { ReportParts } from "./report-parts.ts";
-import type { RowSpool, SpooledRow } from "./row-spool.ts";
+import { type EncodedRows, encodeRows } from "./row-chunk.ts";
+import type { RowSpool } from "./row-spool.ts";
 
 /** Most of one call; our server's limit is far above, but a proxy's is not: 1 MiB is the default of nginx. */
 const CALL_LIMITS = { rows: 5_000, bytes: 1000 * 1024 };
@@ -87,19 +88,15 @@ export class LogSender {
   }
 
   async #send(final: boolean): Promise<"done" | "failed" | "unregistered"> {
-    const { client, taskId, timing, mutex } = this.#parts;
+    const { client, timing, mutex } = this.#parts;
     const index = this.#acked;
-    const rows = await this.#rowsFrom(index);
-    const noMore = final && index + rows.length === this.#spool.end;
     try {
-      const response = await mutex.run(() =>
-        client.updateLog(
-          { taskId, index: BigInt(index), rows: rows.map(toLogRow), noMore },
-          { timeoutMs: timing.callTimeoutMs },
-        ),
-      );
-      this.#take(Number(response.ackIndex), index, index + rows.length);
-      if (this.#acked <= index && rows.length > 0) throw new Error("the server acknowledged no row");
+      const rows = await this.#rowsFrom(index);
+      const noMore = final && index + rows.count === this.#spool.end;
+      const request = this.#request(index, rows, noMore);
+      const response = await mutex.run(() => client.updateLog(request, { timeoutMs: timing.callTimeoutMs }));
+      this.#take(Number(response.ackIndex), index, index + rows.count);
+      if (this.#acked <= index && rows.count > 0) throw new Error("the server acknowledged no row");
       this.#outage.succeeded();
       return "done";
     } catch (error) {
@@ -107,6 +104,14 @@ export class LogSender {
       if (isTooLarge(error)) this.#bytes = Math.max(this.#bytes / 2, LEAST_BYTES);
       return classifyCallError(error) === "unregistered" ? "unregistered" : "failed";
     }
+  }
+
+  #request(index: number, rows: EncodedRows, noMore: boolean): MessageShape<typeof UpdateLogRequestSchema> {
+    const request = create(UpdateLogRequestSchema, { taskId: this.#parts.taskId, index: BigInt(index), noMore });
+    // Fields that a message does not know are written as they are: that is how encoded rows get into one.
+    const { number: no } = UpdateLogRequestSchema.field.rows;
+    request.$unknown = rows.parts.map((part) => ({ no, wireType: WireType.LengthDelimited, data: part.subarray(1) }));
+    return request;
   }
 
   #take(ack: number, index: number, sent: number): void {
@@ -121,13 +126,12 @@ export class LogSender {
   }
 
   /** Rows the server lost are gone here too; placeholders keep the numbers of the rows after them right. */
-  async #rowsFrom(index: number): Promise<readonly SpooledRow[]> {
+  async #rowsFrom(index: number): Promise<EncodedRows> {
     const lost = Math.min(this.#spool.base - index, CALL_LIMITS.rows);
-    if (lost > 0) return Array.from({ length: lost }, () => ({ at: this.#parts.clock.now(), text: LOST_ROW }));
+    if (lost > 0) {
+      const row = { at: this.#parts.clock.now(), text: LOST_ROW };
+      return encodeRows(Array.from({ length: lost }, () => row));
+    }
     return this.#spool.read({ rows: CALL_LIMITS.rows, bytes: this.#bytes });
   }
-}
-
-function toLogRow(row: SpooledRow) {
-  return create(LogRowSchema, { time: timestampFromMs(row.at), content: row.text.toWellFormed() });
 }

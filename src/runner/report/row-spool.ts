@@ -1,13 +1,7 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Mutex } from "../../lib/mutex.ts";
-
-/** One row of a log. */
-export interface SpooledRow {
-  /** Epoch milliseconds. */
-  readonly at: number;
-  readonly text: string;
-}
+import { type EncodedRows, RowChunk, roomFor, type SpooledRow } from "./row-chunk.ts";
 
 /** Bounds of a spool. */
 export interface RowSpoolOptions {
@@ -19,36 +13,38 @@ export interface RowSpoolOptions {
   readonly diskBytes?: number;
 }
 
-const WRITE_CHUNK_BYTES = 256 * 1024;
-const READ_CHUNK_BYTES = 1024 * 1024;
-const ROW_OVERHEAD_BYTES = 48;
+/** Rows are kept, written and read in chunks of this size; a longer row has one of its own. */
+const CHUNK_BYTES = 256 * 1024;
+/** Buffers that are kept for later. */
+const MOST_SPARE = 4;
 const CUT_ROW = "##[warning]The log is cut here: the server was away for so long that the runner's buffer is full.";
 
 /**
  * Keeps the rows that the server has not acknowledged, in order and numbered from 0.
  *
  * ```
- * push ─► [staging] ─► file ─► [head] ─► read … ack       while the file is empty, rows go straight to the head
+ * push ─► [open chunk] ─► [chunk] [chunk] … ─► read … ack
+ *                 └─► file ─► [chunk] ─┘            once the chunks in memory have reached their limit
  * ```
  */
 export class RowSpool implements AsyncDisposable {
   readonly #options: Required<RowSpoolOptions>;
+  readonly #chunkBytes: number;
   readonly #io = new Mutex();
-  #head: SpooledRow[] = [];
-  #headBytes = 0;
+  /** The oldest first; rows are added to the last. */
+  readonly #chunks: RowChunk[] = [];
+  /** Buffers of chunks that have gone, for the next ones. */
+  readonly #spare: Buffer[] = [];
   #base = 0;
   #end = 0;
-  #staging: SpooledRow[] = [];
-  #stagingBytes = 0;
   #file: FileHandle | undefined;
-  #written = 0;
-  #consumed = 0;
-  #rowsOnDisk = 0;
+  #fileEnd = 0;
   #cut = false;
   #disposed = false;
 
   constructor(options: RowSpoolOptions) {
     this.#options = { memoryBytes: 2 * 1024 * 1024, diskBytes: 1024 * 1024 * 1024, ...options };
+    this.#chunkBytes = Math.min(CHUNK_BYTES, Math.ceil(this.#options.memoryBytes / 4));
   }
 
   /** Number of the first row that is not acknowledged. */
@@ -63,45 +59,56 @@ export class RowSpool implements AsyncDisposable {
 
   /** Takes a row. A returned promise pushes back: rows come faster than the disk takes them. */
   push(row: SpooledRow): void | Promise<void> {
-    const bytes = row.text.length + ROW_OVERHEAD_BYTES;
-    if (!this.#spilling && this.#headBytes + bytes <= this.#options.memoryBytes) {
-      this.#head.push(row);
-      this.#headBytes += bytes;
+    if (this.#cut) return;
+    const room = roomFor(row);
+    if (this.#chunks.at(-1)?.add(row, room) === true) {
       this.#end += 1;
       return;
     }
-    if (this.#cut) return;
-    if (this.#written + this.#stagingBytes + bytes > this.#options.diskBytes) {
+    const full = this.#chunks.at(-1);
+    const spill = full !== undefined && this.#isMemoryFull();
+    if (spill && this.#fileEnd + full.length > this.#options.diskBytes) {
       this.#addCut(row.at);
       return;
     }
-    this.#staging.push(row);
-    this.#stagingBytes += bytes;
-    this.#end += 1;
-    if (this.#stagingBytes >= WRITE_CHUNK_BYTES) return this.#io.run(() => this.#flush());
+    this.#addChunk(row, room);
+    if (!spill) return;
+    full.position = this.#fileEnd;
+    this.#fileEnd += full.length;
+    return this.#io.run(() => this.#write(full, row.at));
   }
 
   /**
-   * The oldest rows that are not acknowledged, at most so many; at least one when there is one.
-   * @param limits `bytes`: of the message, rows as UTF-8
+   * The oldest rows that are not acknowledged, at most so many; at least one when there is one. Their bytes are valid
+   * until they are acknowledged. @throws Error when the file cannot be read
+   * @param limits `bytes`: of the message
    */
-  async read(limits: { rows: number; bytes: number }): Promise<readonly SpooledRow[]> {
-    if (this.#head.length === 0 && this.#spilling) await this.#io.run(() => this.#refill());
-    const rows: SpooledRow[] = [];
-    let bytes = 0;
-    for (const row of this.#head) {
-      bytes += Buffer.byteLength(row.text) + ROW_OVERHEAD_BYTES;
-      if (rows.length > 0 && (rows.length >= limits.rows || bytes > limits.bytes)) break;
-      rows.push(row);
+  async read(limits: { readonly rows: number; readonly bytes: number }): Promise<EncodedRows> {
+    const parts: Uint8Array[] = [];
+    let { rows, bytes } = limits;
+    for (let index = 0; index < this.#chunks.length && rows > 0; index += 1) {
+      const chunk = this.#chunks[index] as RowChunk;
+      await this.#io.run(() => this.#load(chunk));
+      const { count, part } = chunk.peek({ rows, bytes }, index === 0 ? 1 : 0);
+      if (count > 0) parts.push(part);
+      rows -= count;
+      bytes -= part.length;
+      if (count < chunk.rows) break;
     }
-    return rows;
+    return { count: limits.rows - rows, parts };
   }
 
   /** Drops the rows before this number; only rows that were read can be acknowledged. */
   ack(index: number): void {
-    const count = Math.min(Math.max(index - this.#base, 0), this.#head.length);
-    for (const row of this.#head.splice(0, count)) this.#headBytes -= row.text.length + ROW_OVERHEAD_BYTES;
-    this.#base += count;
+    for (let chunk = this.#chunks[0]; chunk?.pinned && this.#base < index; chunk = this.#chunks[0]) {
+      const count = Math.min(index - this.#base, chunk.rows);
+      chunk.drop(count);
+      this.#base += count;
+      if (chunk.rows > 0) return;
+      this.#chunks.shift();
+      this.#release(chunk);
+      this.#restart();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,82 +121,74 @@ export class RowSpool implements AsyncDisposable {
     });
   }
 
-  get #spilling(): boolean {
-    return this.#rowsOnDisk > 0 || this.#staging.length > 0;
+  #isMemoryFull(): boolean {
+    const bytes = this.#chunks.reduce((sum, chunk) => sum + (chunk.bytes?.length ?? 0), 0);
+    return bytes >= this.#options.memoryBytes;
   }
 
-  async #flush(): Promise<void> {
-    if (this.#staging.length === 0 || this.#disposed) return;
-    const rows = this.#staging;
-    this.#staging = [];
-    this.#stagingBytes = 0;
-    this.#rowsOnDisk += rows.length;
-    const bytes = Buffer.from(rows.map((row) => `${JSON.stringify([row.at, row.text])}\n`).join(""));
-    try {
-      this.#file ??= await this.#openFile();
-      await this.#file.write(bytes, 0, bytes.length, this.#written);
-      this.#written += bytes.length;
-    } catch {
-      // the disk is full or broken: what is in the memory stays there, and the log is cut
-      this.#rowsOnDisk -= rows.length;
-      this.#staging = [...rows, ...this.#staging];
-      this.#addCut(rows.at(-1)?.at ?? 0);
-    }
-  }
-
-  async #openFile(): Promise<FileHandle> {
-    await mkdir(dirname(this.#options.file), { recursive: true, mode: 0o700 });
-    return await open(this.#options.file, "w+", 0o600);
+  #addChunk(row: SpooledRow, room: number): void {
+    const chunk = new RowChunk(this.#buffer(room));
+    chunk.add(row, room);
+    this.#chunks.push(chunk);
+    this.#end += 1;
   }
 
   #addCut(at: number): void {
     if (this.#cut) return;
     this.#cut = true;
-    this.#staging.push({ at, text: CUT_ROW });
-    this.#end += 1;
+    const row = { at, text: CUT_ROW };
+    this.#addChunk(row, roomFor(row));
   }
 
-  /** Moves the oldest rows to the head: from the file, or straight from the staging when the file is used up. */
-  async #refill(): Promise<void> {
-    while (this.#rowsOnDisk > 0 && this.#headBytes < this.#options.memoryBytes / 2) {
-      if (!(await this.#readChunk())) return;
-    }
-    if (this.#rowsOnDisk > 0) return;
-    await this.#file?.truncate(0);
-    this.#written = 0;
-    this.#consumed = 0;
-    this.#cut = false;
-    this.#addToHead(this.#staging);
-    this.#staging = [];
-    this.#stagingBytes = 0;
+  #buffer(least: number): Buffer {
+    if (least > this.#chunkBytes) return Buffer.allocUnsafeSlow(least);
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#chunkBytes);
   }
 
-  /** Reads whole lines; a line longer than the chunk makes the chunk grow. False when nothing could be read. */
-  async #readChunk(): Promise<boolean> {
-    for (let size = READ_CHUNK_BYTES; ; size *= 2) {
-      const buffer = Buffer.alloc(Math.min(size, this.#written - this.#consumed));
-      const { bytesRead } = (await this.#file?.read(buffer, 0, buffer.length, this.#consumed)) ?? { bytesRead: 0 };
-      if (bytesRead === 0) return false;
-      const end = buffer.lastIndexOf(0x0a, bytesRead - 1);
-      if (end < 0) continue;
-      const rows = buffer
-        .toString("utf8", 0, end)
-        .split("\n")
-        .map((line): SpooledRow => {
-          const [at, text] = JSON.parse(line) as [number, string];
-          return { at, text };
-        });
-      this.#consumed += end + 1;
-      this.#rowsOnDisk -= rows.length;
-      this.#addToHead(rows);
-      return true;
+  /** The chunk's buffer may be used for another chunk. */
+  #release(chunk: RowChunk): void {
+    const { bytes } = chunk;
+    chunk.bytes = undefined;
+    if (bytes?.length === this.#chunkBytes && this.#spare.length < MOST_SPARE) this.#spare.push(bytes);
+  }
+
+  /** Begins again with an empty file when nothing in it is needed any longer. */
+  #restart(): void {
+    if (this.#chunks.some((chunk) => chunk.position !== undefined)) return;
+    if (this.#fileEnd > 0) this.#io.run(async () => await this.#file?.truncate(0)).catch(() => undefined);
+    this.#fileEnd = 0;
+    if (!this.#isMemoryFull()) this.#cut = false;
+  }
+
+  async #write(chunk: RowChunk, at: number): Promise<void> {
+    const { bytes, position, length } = chunk;
+    const needless = chunk.pinned || !this.#chunks.includes(chunk);
+    if (bytes === undefined || position === undefined || needless || this.#disposed) return;
+    try {
+      this.#file ??= await this.#openFile();
+      const { bytesWritten } = await this.#file.write(bytes, 0, length, position);
+      if (bytesWritten < length) throw new Error("the disk is full");
+      this.#release(chunk);
+    } catch {
+      // the disk is full or broken: what is in the memory stays there, and the log is cut
+      chunk.position = undefined;
+      this.#addCut(at);
     }
   }
 
-  #addToHead(rows: readonly SpooledRow[]): void {
-    for (const row of rows) {
-      this.#head.push(row);
-      this.#headBytes += row.text.length + ROW_OVERHEAD_BYTES;
+  async #load(chunk: RowChunk): Promise<void> {
+    if (chunk.bytes === undefined) {
+      const { length, position = 0 } = chunk;
+      const bytes = this.#buffer(length);
+      const { bytesRead } = (await this.#file?.read(bytes, 0, length, position)) ?? { bytesRead: 0 };
+      if (bytesRead < length) throw new Error(`${this.#options.file} has lost rows: is its disk broken?`);
+      chunk.bytes = bytes;
     }
+    chunk.pinned = true;
+  }
+
+  async #openFile(): Promise<FileHandle> {
+    await mkdir(dirname(this.#options.file), { recursive: true, mode: 0o700 });
+    return await open(this.#options.file, "w+", 0o600);
   }
 }
