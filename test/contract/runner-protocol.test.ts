@@ -4,6 +4,7 @@ import { DESCRIPTION_HEADER, SERVER_HEADER } from "../../src/protocol/headers.ts
 import { Result } from "../../src/protocol/messages.ts";
 import { eventually } from "../support/eventually.ts";
 import { storeKinds } from "../support/stores.ts";
+import { FakeClock } from "../unit/server/services/fake-clock.ts";
 import { openServer } from "./runner-protocol.fixture.ts";
 
 /** For a call that is answered at once. */
@@ -137,6 +138,29 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("runner proto
     expect((await register(here.token)).runner?.labels).toEqual(["a"]);
   });
 
+  it("refuses a registration token that has expired", async () => {
+    const clock = new FakeClock();
+    await using server = await openServer({ kind, clock });
+    const limits = { expiresAt: clock.now() + 60_000 };
+    const actor = { accountId: null, address: null };
+    const { token } = await server.services.registrationTokens.create({ kind: "global" }, limits, actor);
+    const register = () => server.client().register({ name: "r", token, labels: ["linux"] });
+    clock.advance(59_999);
+    expect((await register()).runner?.uuid).toMatch(/./);
+    clock.advance(1);
+    expect((await failure(register())).rawMessage).toMatch(/expired/);
+  });
+
+  it("gives a waiting job to a runner that sends back the newest tasks_version", async () => {
+    await using server = await openServer({ kind });
+    const { client } = await server.register();
+    await server.addJobs(2);
+    const first = await client.fetchTask({ tasksVersion: 0n }, plenty);
+    const second = await client.fetchTask({ tasksVersion: first.tasksVersion }, plenty);
+    expect(second.tasksVersion).toBe(first.tasksVersion);
+    expect(second.task?.id).toBeGreaterThan(first.task?.id ?? 0n);
+  });
+
   it("wakes a parked poll when a job becomes ready", async () => {
     await using server = await openServer({ kind });
     const { client } = await server.register();
@@ -212,6 +236,8 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("runner proto
     await client.updateTask({ state: { id: task.id, result: Result.SUCCESS } });
     const log = await client.updateLog({ taskId: task.id, index: 0n, rows: [{ content: "late" }], noMore: true });
     expect(log.ackIndex).toBe(1n);
+    const rows = await server.store.logs.read(Number(task.id), 0, 10);
+    expect(rows.map(({ content }) => content)).toEqual(["late"]);
     expect((await client.updateTask({ state: { id: task.id, result: Result.SUCCESS } })).state?.result).toBe(
       Result.SUCCESS,
     );

@@ -150,9 +150,19 @@ class Replay {
         expect(ofStep).toContain("hello");
       }
       if (workflow === "failure.yml") expect(rows).toContain("always");
-      if (workflow === "cancel.yml") expect(rows).toContain("started");
+      if (workflow === "cancel.yml") {
+        expect(rows).toContain("started");
+        expect(rows.includes("cleaned up")).toBe(this.#windsDown);
+      }
     }
     expect(this.#runs.map(({ workflow }) => workflow)).toEqual(this.#session.tasks);
+  }
+
+  /** Whether the runner declared that it runs `always()` steps after a cancel. */
+  get #windsDown(): boolean {
+    return this.#session.requests.some(
+      ({ path, body }) => path.endsWith("/Declare") && Buffer.from(body, "base64").includes("cancelling"),
+    );
   }
 
   async #submit(task: number): Promise<void> {
