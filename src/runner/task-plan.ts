@@ -128,7 +128,7 @@ function githubContext(
 ): Record<string, JsonValue> {
   const serverUrl = address.replace(/\/+$/, "");
   return {
-    ...given,
+    ...callerEvent(given),
     server_url: serverUrl,
     api_url: `${serverUrl}/api/v1`,
     graphql_url: "",
@@ -136,6 +136,19 @@ function githubContext(
     token,
     ...(workflow.name === undefined ? {} : { workflow: workflow.name }),
   };
+}
+
+/**
+ * In a called workflow `github.event_name` and `github.event` are the caller's. Our server names the event
+ * `workflow_call` and puts the inputs into it, for runners that read them from there, and says what it really was.
+ */
+function callerEvent(given: Record<string, JsonValue>): Record<string, JsonValue> {
+  const { caller_event_name: name, caller_event_inputs: inputs, ...context } = given;
+  const event = context["event"];
+  if (typeof name !== "string" || typeof event !== "object" || event === null || Array.isArray(event)) return given;
+  const { inputs: _, ...payload } = event;
+  const own = typeof inputs === "string" && inputs !== "" ? { inputs: JSON.parse(inputs) as JsonValue } : {};
+  return { ...context, event_name: name, event: { ...payload, ...own } };
 }
 
 /** What actions and the instance's own clients look for (protocol reference §2.5). */

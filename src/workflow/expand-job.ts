@@ -94,12 +94,7 @@ function expandLeg(
   index: number,
   shared: Shared,
 ): JobLeg {
-  const context: EvaluationContext = {
-    contexts: jobContextMap(contexts, {
-      matrix: fromJson(leg.values),
-      strategy: strategyContext(index, shared),
-    }),
-  };
+  const context = legContext(contexts, { ...shared, matrix: leg.values, index });
   const { continueOnError, runsOn } = definition;
   return {
     ...shared,
@@ -111,8 +106,23 @@ function expandLeg(
   };
 }
 
+/** What an expression in a job's keys may read, once it is known which leg it is for. */
+export function legContext(
+  contexts: JobContexts,
+  leg: Pick<JobLeg, "matrix" | "index" | "total" | "failFast" | "maxParallel">,
+): EvaluationContext {
+  return {
+    contexts: jobContextMap(contexts, { matrix: fromJson(leg.matrix), strategy: strategyContext(leg) }),
+  };
+}
+
 /** The `strategy` context of a leg. */
-function strategyContext(index: number, { total, failFast, maxParallel: parallel }: Shared): ExprObject {
+function strategyContext({
+  index,
+  total,
+  failFast,
+  maxParallel: parallel,
+}: Pick<JobLeg, "index" | "total" | "failFast" | "maxParallel">): ExprObject {
   return new ExprObject([
     ["fail-fast", failFast],
     ["job-index", index],

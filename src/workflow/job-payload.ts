@@ -34,8 +34,11 @@ const ROOT_KEYS = ["name", "run-name", "on", "env", "defaults", "permissions"];
  *
  */
 export interface JobPayloads {
-  /** @throws AppError not_found when the workflow has no such job */
-  of(jobId: string, leg: Leg): string;
+  /**
+   * @param workflowName takes the place of the file's `name`: in a called workflow `github.workflow` is the run's
+   * @throws AppError not_found when the workflow has no such job
+   */
+  of(jobId: string, leg: Leg, workflowName?: string): string;
 }
 
 type Leg = Pick<JobLeg, "name" | "runsOn" | "matrix">;
@@ -48,15 +51,16 @@ export function openPayloads(source: string): JobPayloads {
   const root = new Copier(document).copy(document.contents);
   if (!document.errors.every(isTolerated) || !isMap(root))
     throw new AppError("invalid", "The workflow is not a YAML mapping");
-  return { of: (jobId, leg) => payloadOf(root as YAMLMap, jobId, leg) };
+  return { of: (jobId, leg, workflowName) => payloadOf(root as YAMLMap, jobId, leg, workflowName) };
 }
 
-function payloadOf(root: YAMLMap, jobId: string, leg: Leg): string {
+function payloadOf(root: YAMLMap, jobId: string, leg: Leg, workflowName: string | undefined): string {
   const job = entryOf(entryOf(root, "jobs"), jobId);
   if (!isMap(job)) throw new AppError("not_found", `The workflow has no job '${jobId}'`);
   const payload = new YAMLMap();
   for (const key of ROOT_KEYS) {
-    const value = entryOf(root, key);
+    const isNamed = key === "name" && workflowName !== undefined;
+    const value = isNamed ? quoted(workflowName) : entryOf(root, key);
     if (value !== undefined) payload.add(pair(key, value));
   }
   const jobs = new YAMLMap();

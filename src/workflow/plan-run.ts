@@ -31,7 +31,7 @@ export interface RunContexts {
 }
 
 /** Most jobs of one run, legs included, as on GitHub and Gitea. */
-const MAX_JOBS = 256;
+export const MAX_JOBS = 256;
 
 /** Plans a run: order, matrix legs, names and labels of its jobs. */
 export function planRun(workflow: Workflow, contexts: RunContexts): RunPlan {
@@ -57,7 +57,7 @@ export function planRun(workflow: Workflow, contexts: RunContexts): RunPlan {
 }
 
 /** Whether a job has to be expanded later, because its shape depends on the outcome of its needs. */
-function isDynamic({ strategy, runsOn, name, continueOnError }: JobDefinition): boolean {
+export function isDynamic({ strategy, runsOn, name, continueOnError }: JobDefinition): boolean {
   const templates = [strategy?.matrix, strategy?.failFast, strategy?.maxParallel, runsOn, name, continueOnError];
   return templates.some((template) => template !== undefined && readsContext(template, "needs"));
 }
@@ -68,7 +68,8 @@ function planJob(definition: JobDefinition, contexts: RunContexts): PlannedJob {
   return { ...common, dynamic: false, legs: expandJob(definition, contexts) };
 }
 
-function attempt<T>(code: string, range: Range, diagnostics: Diagnostic[], action: () => T): T | undefined {
+/** What an action yields; a mistake of the author becomes a finding. */
+export function attempt<T>(code: string, range: Range, diagnostics: Diagnostic[], action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {

@@ -58,20 +58,35 @@ export interface Run {
   readonly stoppedAt: number | null;
 }
 
+/** A workflow file that a run calls. */
+export interface CalledSource {
+  /** `./path` in the run's own repository at the run's commit, else `owner/repo/path@ref`. */
+  readonly name: string;
+  /** The commit that the file was read at. */
+  readonly sha: string;
+  readonly source: string;
+}
+
 /** One job of a run: one leg of its matrix, or a place holder until a matrix over `needs` can be expanded. */
 export interface Job {
   readonly id: number;
   readonly runId: number;
   readonly repositoryId: number;
   readonly ownerId: number;
-  /** Key below `jobs` in the workflow; legs of a matrix share it. */
+  /**
+   * Key below `jobs` in the workflow; legs of a matrix share it. Of a job of a called workflow the keys of its callers
+   * stand before it: `deploy/test`, or `deploy.1/test` where the caller is the second of several legs.
+   */
   readonly key: string;
   /** Display name. */
   readonly name: string;
   readonly needs: readonly string[];
   /** Evaluated `runs-on`. */
   readonly runsOn: readonly string[];
-  /** The leg, as `expandMatrix` gave it with its position; null where the matrix waits for `needs`. */
+  /**
+   * The leg, as `expandMatrix` gave it with its position; null where the matrix waits for `needs`. A job that calls a
+   * workflow has the inputs of the call in it from its beginning on.
+   */
   readonly leg: JsonValue;
   readonly attempt: number;
   /** Counts the tasks made for this attempt. */

@@ -1,17 +1,12 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import { fromJson } from "../../workflow/expressions/value.ts";
-import { planRun } from "../../workflow/plan-run.ts";
 import type { Repository } from "../domain/account.ts";
 import { type Cause, isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { Page, PageRequest, RunFilter, Store, WriteTables } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
-import { inputsOfEvent } from "./dispatch-inputs.ts";
-import { githubContext } from "./github-context.ts";
 import type { JobGraphChange } from "./job-graph-port.ts";
 import { rerunGraph } from "./rerun-graph.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
-import { variablesFor } from "./variables-for.ts";
 import type { WorkflowGraph } from "./workflow-graph.ts";
 
 /** Most attempts of one run; Gitea's limit. */
@@ -126,16 +121,9 @@ export class Runs {
   }
 
   async #reset(tx: WriteTables, run: Run, which: "all" | "failed", now: number): Promise<JobGraphChange> {
-    const repository = await tx.repositories.get(run.repositoryId);
-    if (repository === undefined) throw new AppError("not_found", `the repository of run ${run.id} is gone`);
-    const workflow = await this.#deps.definitions.of(tx.runs, run.id);
-    const plan = planRun(workflow, {
-      github: fromJson(githubContext({ run, repository, publicUrl: this.#deps.publicUrl() })),
-      inputs: fromJson({ ...inputsOfEvent(workflow, run.event, run.eventPayload) }),
-      vars: fromJson({ ...(await variablesFor(tx.settings, run)) }),
-    });
+    const tree = await this.#deps.definitions.of(tx.runs, run.id);
     const jobs = await tx.jobs.listByRun(run.id);
-    const { reset, removed } = rerunGraph(workflow.jobs, plan.jobs, jobs, which, run.attempt);
+    const { reset, removed } = rerunGraph(tree, jobs, which, run.attempt, now);
     if (reset.length === 0) throw new AppError("invalid", `run ${run.id} has no failed jobs; run all of it again`);
     for (const job of removed) await tx.jobs.delete(job.id);
     for (const job of reset) {

@@ -4,10 +4,11 @@ import type { JsonValue } from "../../lib/json.ts";
 import type { Diagnostic } from "../../workflow/diagnostic.ts";
 import type { Workflow } from "../../workflow/model.ts";
 import type { Repository } from "../domain/account.ts";
-import { isConclusion, type Job, type Run } from "../domain/run.ts";
+import { type CalledSource, isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { New, Store } from "../storage/store.ts";
 import { checkDispatchInputs, type DispatchInputs } from "./dispatch-inputs.ts";
 import { githubContext } from "./github-context.ts";
+import { loadCalled } from "./load-called.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { PlannedRun } from "./plan-jobs.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
@@ -73,15 +74,22 @@ export async function submitRun(
   const file = await findWorkflow(deps.mirrors, repository, commit.sha, submission.workflow, options);
   const { workflow, diagnostics } = await deps.threads.read(file.source);
   if (workflow === undefined) throw workflowMistakes(file.path, diagnostics) ?? noWorkflow(file.path);
+  const caller = { repository, sha: commit.sha, actorId: submission.actor.id };
+  const { tree, called, diagnostics: inCalls } = await loadCalled(deps, caller, workflow, options);
+  const inFiles = [...diagnostics, ...inCalls];
+  if (tree === undefined) throw workflowMistakes(file.path, inFiles) ?? noWorkflow(file.path);
   const event = chooseEvent(workflow, file.path, submission.event);
   const inputs = inputsFor(workflow, event, file.path, submission.inputs ?? {});
   const run = await draftRun(deps, submission, { workflow, event, inputs, commit, path: file.path }, options);
-  const planned = await plan(deps, { workflow, source: file.source }, run, inputs, repository);
-  const found = [...diagnostics, ...planned.diagnostics];
+  const planned = await plan(deps, { workflow, source: file.source, called }, run, inputs, repository);
+  const found = [...inFiles, ...planned.diagnostics];
   const mistakes = workflowMistakes(file.path, found);
   if (mistakes !== undefined) throw mistakes;
-  const stored = await store(deps, run, withPriority(planned, submission.priority ?? 0), file.source);
-  deps.definitions.learn(stored.run.id, workflow);
+  const stored = await store(deps, run, withPriority(planned, submission.priority ?? 0), {
+    source: file.source,
+    called,
+  });
+  deps.definitions.learn(stored.run.id, tree);
   deps.jobsReady(stored.jobs.filter((job) => job.status === "waiting"));
   return { run: stored.run, warnings: found };
 }
@@ -114,6 +122,12 @@ interface Chosen {
   readonly inputs: DispatchInputs;
   readonly commit: { readonly sha: string; readonly ref: string };
   readonly path: string;
+}
+
+/** The files of a run. */
+interface RunFiles {
+  readonly source: string;
+  readonly called: readonly CalledSource[];
 }
 
 /** The run as it is before its jobs are planned. */
@@ -149,7 +163,7 @@ async function draftRun(
 
 async function plan(
   deps: SubmitRunDeps,
-  { workflow, source }: { readonly workflow: Workflow; readonly source: string },
+  { workflow, source, called }: RunFiles & { readonly workflow: Workflow },
   run: New<Omit<Run, "number">>,
   inputs: DispatchInputs,
   repository: Repository,
@@ -160,7 +174,7 @@ async function plan(
     repositoryId: repository.id,
   });
   const number = await nextNumber(deps, workflow, repository.id);
-  return await deps.threads.plan(source, {
+  return await deps.threads.plan(source, called, {
     github: githubContext({ ...github, run: { ...run, number } }),
     inputs: { ...inputs.typed },
     vars,
@@ -179,7 +193,7 @@ function store(
   deps: SubmitRunDeps,
   draft: New<Omit<Run, "number">>,
   planned: PlannedRun,
-  source: string,
+  { source, called }: RunFiles,
 ): Promise<{ run: Run; jobs: readonly Job[] }> {
   const status = deriveRunStatus(planned.jobs);
   const ended = isConclusion(status);
@@ -189,6 +203,7 @@ function store(
     const run = await tx.runs.insert(
       { ...draft, title, status, startedAt, stoppedAt: ended ? draft.createdAt : null },
       source,
+      called,
     );
     const { repositoryId, ownerId } = run;
     const jobs = await tx.jobs.insertMany(

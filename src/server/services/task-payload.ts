@@ -1,13 +1,17 @@
 import { AppError } from "../../lib/errors.ts";
 import type { JsonValue } from "../../lib/json.ts";
+import { fromJson } from "../../workflow/expressions/value.ts";
 import { type JobOutcome, mergeLegs } from "../../workflow/needs-context.ts";
 import type { Repository } from "../domain/account.ts";
 import type { Job, Run } from "../domain/run.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
 import type { SettingReads, Store } from "../storage/store.ts";
+import { calledContext, calledSecrets } from "./called-payload.ts";
 import { cancelTimeoutMs } from "./cancel-timeout.ts";
+import { inputsOfEvent } from "./dispatch-inputs.ts";
 import { githubContext } from "./github-context.ts";
 import { jobLeg } from "./job-leg.ts";
+import { ownKey, scopeOf } from "./job-scope.ts";
 import { plannedSteps } from "./planned-steps.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
 import type { RuntimeTokens } from "./runtime-tokens.ts";
@@ -31,7 +35,9 @@ export interface TaskPayload {
 }
 
 /** A payload before it is known which task it belongs to. */
-export interface PayloadDraft extends Omit<TaskPayload, "id"> {
+export interface PayloadDraft extends Omit<TaskPayload, "id" | "secrets"> {
+  /** The secrets with those that hold the task's token. */
+  readonly secretsWith: (token: string) => Readonly<Record<string, string>>;
   readonly run: Run;
   readonly job: Job;
   readonly steps: readonly TaskStep[];
@@ -80,26 +86,46 @@ export class TaskPayloads {
     if (run === undefined || repository === undefined) {
       throw new AppError("not_found", `the run or the repository of job ${job.id} is gone`);
     }
-    const definition = (await this.#definitions.of(read.runs, run.id)).jobs.get(job.key);
+    const tree = await this.#definitions.of(read.runs, run.id);
+    const key = ownKey(job.key);
+    const isCalled = key !== job.key;
+    const needsJobs = isCalled || tree.workflow.jobs.get(key)?.needs.length !== 0;
+    const jobs = needsJobs ? await read.jobs.listByRun(run.id) : [];
+    const scope = scopeOf(job, tree, jobs);
+    const definition = scope?.tree.workflow.jobs.get(key);
     const leg = jobLeg(job);
-    if (definition === undefined || leg === undefined) {
+    if (scope === undefined || definition === undefined || leg === undefined) {
       throw new AppError("internal", `the workflow of run ${run.id} has no job "${job.key}" that can be run`);
     }
-    const siblings = definition.needs.length === 0 ? [] : await read.jobs.listByRun(run.id);
     const context = this.#context(run, job, repository);
     const settings = await read.settings.visibleTo({ ownerId: job.ownerId, repositoryId: job.repositoryId });
     const vars = variablesOf(settings);
     const matrix = { ...leg.matrix };
+    const secrets = isForkPullRequest(run, repository) ? {} : this.#secrets(settings);
+    const given = () => ({
+      github: fromJson(context),
+      inputs: fromJson(inputsOfEvent(tree.workflow, run.event, run.eventPayload)),
+      vars: fromJson(vars),
+    });
+    const secretsWith = (token: string) =>
+      isCalled ? calledSecrets(scope, jobs, given(), { ...secrets, ...tokenSecrets(token) }) : secrets;
+    // A mistake in the expressions of `secrets` fails the job now.
+    if (isCalled) secretsWith("");
     return {
       run,
       job,
       cancelTimeoutMs: cancelTimeoutMs(definition, { github: context, vars, matrix }),
-      workflow: await this.#threads.payload(await this.#definitions.source(read.runs, run.id), job.key, leg),
+      workflow: await this.#threads.payload(
+        await this.#definitions.source(read.runs, run.id, scope.tree.name),
+        key,
+        leg,
+        isCalled ? run.workflowName : undefined,
+      ),
       steps: plannedSteps(definition.steps),
-      context,
-      secrets: isForkPullRequest(run, repository) ? {} : this.#secrets(settings),
+      context: calledContext(scope, context),
+      secretsWith,
       vars,
-      needs: Object.fromEntries([...directNeeds(definition, siblings)].map(([key, legs]) => [key, mergeLegs(legs)])),
+      needs: Object.fromEntries([...directNeeds(definition, scope, jobs)].map(([key, legs]) => [key, mergeLegs(legs)])),
     };
   }
 
@@ -116,7 +142,7 @@ export class TaskPayloads {
         gitea_runtime_token: runtimeToken,
         forgejo_runtime_token: runtimeToken,
       },
-      secrets: { ...draft.secrets, GITHUB_TOKEN: token, GITEA_TOKEN: token, FORGEJO_TOKEN: token },
+      secrets: { ...draft.secretsWith(token), ...tokenSecrets(token) },
       vars: draft.vars,
       needs: draft.needs,
     };
@@ -128,7 +154,7 @@ export class TaskPayloads {
     return {
       ...EMPTY_KEYS,
       ...githubContext({ run, repository, publicUrl: this.#settings.publicUrl() }),
-      job: job.key,
+      job: ownKey(job.key),
       run_attempt: String(job.attempt),
       secret_source: "Actions",
       gitea_default_actions_url: actionsUrl,
@@ -146,6 +172,10 @@ export class TaskPayloads {
     }
     return secrets;
   }
+}
+
+function tokenSecrets(token: string) {
+  return { GITHUB_TOKEN: token, GITEA_TOKEN: token, FORGEJO_TOKEN: token };
 }
 
 /** Keys that Gitea sends empty; the runner fills them. */

@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
-import type { Workflow } from "../../workflow/model.ts";
+import type { WorkflowTree } from "../../workflow/link-calls.ts";
 import { isConclusion, type Job, type Run } from "../domain/run.ts";
 import type { WriteTables } from "../storage/store.ts";
 import { cancelGraph } from "./cancel-graph.ts";
@@ -8,6 +8,7 @@ import { inputsOfEvent } from "./dispatch-inputs.ts";
 import { githubContext } from "./github-context.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import { jobLeg } from "./job-leg.ts";
+import { startedCall } from "./job-scope.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
 import { updateRunStatus } from "./run-status-update.ts";
 import { type GraphState, type Settlement, settleGraph } from "./settle-graph.ts";
@@ -51,16 +52,16 @@ export class WorkflowGraph implements JobGraph {
 
   /** A run whose workflow cannot be read any more fails where it stands; the report that led here must not. */
   async #settlement(tx: WriteTables, run: Run, jobs: readonly Job[], now: number): Promise<Settlement> {
-    let workflow: Workflow;
+    let tree: WorkflowTree;
     try {
-      workflow = await this.#deps.definitions.of(tx.runs, run.id);
+      tree = await this.#deps.definitions.of(tx.runs, run.id);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "internal") throw error;
       const blocked = jobs.filter((job) => job.status === "blocked");
       const end = { status: "failure", cause: "infrastructure", message: error.message, stoppedAt: now } as const;
-      return { changed: blocked.map((job) => ({ ...job, ...end })), added: [], cancel: [] };
+      return { changed: blocked.map((job) => ({ ...job, ...end })), added: [], cancel: [], wishes: [] };
     }
-    return settleGraph(await this.#state(tx, run, workflow, jobs, now));
+    return settleGraph(await this.#state(tx, run, tree, jobs, now));
   }
 
   /**
@@ -69,22 +70,22 @@ export class WorkflowGraph implements JobGraph {
    */
   async cancel(tx: WriteTables, run: Run, now: number): Promise<JobGraphChange> {
     const jobs = await tx.jobs.listByRun(run.id);
-    const workflow = await this.#deps.definitions.of(tx.runs, run.id);
-    const plan = cancelGraph(await this.#state(tx, run, workflow, jobs, now));
-    await write(tx, jobs, { changed: plan.ended, added: [], cancel: [] });
+    const tree = await this.#deps.definitions.of(tx.runs, run.id);
+    const plan = cancelGraph(await this.#state(tx, run, tree, jobs, now));
+    await write(tx, jobs, { changed: plan.ended, added: [], cancel: [], wishes: [] });
     const { ready } = await this.settle(tx, run.id, now);
     return { ready, toCancel: plan.running };
   }
 
-  async #state(tx: WriteTables, run: Run, workflow: Workflow, jobs: readonly Job[], now: number): Promise<GraphState> {
+  async #state(tx: WriteTables, run: Run, tree: WorkflowTree, jobs: readonly Job[], now: number): Promise<GraphState> {
     const repository = await tx.repositories.get(run.repositoryId);
     if (repository === undefined) throw new AppError("not_found", `the repository of run ${run.id} is gone`);
     const contexts = {
       github: fromJson(githubContext({ run, repository, publicUrl: this.#deps.publicUrl() })),
-      inputs: fromJson(inputsOfEvent(workflow, run.event, run.eventPayload)),
+      inputs: fromJson(inputsOfEvent(tree.workflow, run.event, run.eventPayload)),
       vars: fromJson(await variablesFor(tx.settings, run)),
     };
-    return { definitions: workflow.jobs, jobs, contexts, now };
+    return { tree, jobs, contexts, now };
   }
 }
 
@@ -92,7 +93,8 @@ export class WorkflowGraph implements JobGraph {
 function mayMove(job: Job): boolean {
   return (
     job.status === "blocked" ||
-    (!isConclusion(job.status) && jobLeg(job)?.failFast === true && jobLeg(job)?.total !== 1)
+    (!isConclusion(job.status) &&
+      (startedCall(job) !== undefined || (jobLeg(job)?.failFast === true && jobLeg(job)?.total !== 1)))
   );
 }
 

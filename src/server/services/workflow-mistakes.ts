@@ -9,9 +9,13 @@ export function workflowMistakes(path: string, diagnostics: readonly Diagnostic[
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === "error");
   const [first] = errors;
   if (first === undefined) return undefined;
-  const place = `line ${first.range.line}, column ${first.range.column}`;
+  const file = first.file === undefined ? "" : ` of ${first.file}, which it calls`;
+  const place = `line ${first.range.line}, column ${first.range.column}${file}`;
   const count = errors.length === 1 ? "a mistake" : `${errors.length} mistakes, the first`;
   return new AppError("invalid", `${path} has ${count} at ${place}: ${first.message}`, undefined, {
-    diagnostics: diagnostics.map(({ severity, code, message, range }) => ({ severity, code, message, ...range })),
+    diagnostics: diagnostics.map(({ severity, code, message, range, file }) => ({
+      ...{ severity, code, message, ...range },
+      ...(file === undefined ? {} : { file }),
+    })),
   });
 }

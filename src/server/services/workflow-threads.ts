@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { WorkerPool } from "../../lib/worker-pool.ts";
+import type { CalledSource } from "../domain/run.ts";
 import type { PlannedRun } from "./plan-jobs.ts";
 import type { PayloadLeg, PlanFacts, ReadWorkflow, WorkflowAnswer, WorkflowAsk } from "./workflow-calls.ts";
 
@@ -34,8 +35,8 @@ export class WorkflowThreads implements AsyncDisposable {
   }
 
   /** Plans a run of a file that `read` found sound. @throws AppError invalid when that takes too long; unavailable, exhausted */
-  async plan(source: string, facts: PlanFacts): Promise<PlannedRun> {
-    return (await inTime(this.#submitted.ask({ kind: "plan", source, facts }))) as PlannedRun;
+  async plan(source: string, called: readonly CalledSource[], facts: PlanFacts): Promise<PlannedRun> {
+    return (await inTime(this.#submitted.ask({ kind: "plan", source, called, facts }))) as PlannedRun;
   }
 
   /** Reads the file of a run that exists. @throws AppError invalid when that takes too long; unavailable, exhausted */
@@ -44,11 +45,10 @@ export class WorkflowThreads implements AsyncDisposable {
   }
 
   /** See `openPayloads`. @throws AppError invalid or not_found as that says; unavailable, exhausted */
-  async payload(source: string, jobId: string, leg: PayloadLeg): Promise<string> {
+  async payload(source: string, jobId: string, leg: PayloadLeg, workflowName?: string): Promise<string> {
     const { name, runsOn, matrix } = leg;
-    return (await inTime(
-      this.#handedOut.ask({ kind: "payload", source, jobId, leg: { name, runsOn, matrix } }),
-    )) as string;
+    const ask = { kind: "payload" as const, source, jobId, leg: { name, runsOn, matrix }, workflowName };
+    return (await inTime(this.#handedOut.ask(ask))) as string;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,9 @@ import { AppError } from "../../lib/errors.ts";
 import { serveAsks } from "../../lib/serve-asks.ts";
 import { fromJson } from "../../workflow/expressions/value.ts";
 import { type JobPayloads, openPayloads } from "../../workflow/job-payload.ts";
+import { linkCalls, type WorkflowTree } from "../../workflow/link-calls.ts";
 import { parseWorkflow } from "../../workflow/parse-workflow.ts";
+import type { CalledSource } from "../domain/run.ts";
 import { BoundedMap } from "./bounded-map.ts";
 import { planJobs } from "./plan-jobs.ts";
 import type { ReadWorkflow, WorkflowAnswer, WorkflowAsk } from "./workflow-calls.ts";
@@ -27,15 +29,21 @@ function answer(ask: WorkflowAsk): WorkflowAnswer {
     case "read":
       return kept(small ? read : large.read, source, parseWorkflow);
     case "plan": {
-      const { workflow } = kept(small ? read : large.read, source, parseWorkflow);
-      if (workflow === undefined) throw new AppError("internal", "a file with mistakes was to be planned");
       const { github, inputs, vars, attempt, now } = ask.facts;
       const contexts = { github: fromJson(github), inputs: fromJson(inputs), vars: fromJson(vars) };
-      return planJobs(workflow, contexts, attempt, now);
+      return planJobs(treeOf(source, ask.called), contexts, attempt, now);
     }
     case "payload":
-      return kept(small ? payloads : large.payloads, source, openPayloads).of(ask.jobId, ask.leg);
+      return kept(small ? payloads : large.payloads, source, openPayloads).of(ask.jobId, ask.leg, ask.workflowName);
   }
+}
+
+function treeOf(source: string, called: readonly CalledSource[]): WorkflowTree {
+  const parsed = (text: string) => kept(text.length <= LARGEST_KEPT ? read : large.read, text, parseWorkflow);
+  const { workflow } = parsed(source);
+  const tree = workflow && linkCalls(workflow, new Map(called.map((file) => [file.name, parsed(file.source)]))).tree;
+  if (tree === undefined) throw new AppError("internal", "a file with mistakes was to be planned");
+  return tree;
 }
 
 function kept<T>(map: BoundedMap<string, T>, source: string, make: (source: string) => T): T {

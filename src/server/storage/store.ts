@@ -2,7 +2,7 @@ import type { JsonValue } from "../../lib/json.ts";
 import type { Account, ApiToken, Repository, Role } from "../domain/account.ts";
 import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Page, PageRequest } from "../domain/page.ts";
-import type { Job, JobStatus, Run, RunStatus } from "../domain/run.ts";
+import type { CalledSource, Job, JobStatus, Run, RunStatus } from "../domain/run.ts";
 import type { Runner, RunnerVerifiers, TokenVerifier } from "../domain/runner.ts";
 import type { Scope } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
@@ -197,10 +197,12 @@ export interface RunReads {
   list(filter: RunFilter, page: PageRequest): Promise<Page<Run>>;
   /** The workflow file as it was at the run's commit. */
   source(id: number): Promise<string>;
+  /** The workflow files that the run's own calls, directly or not. */
+  called(id: number): Promise<readonly CalledSource[]>;
 }
 export interface RunWrites extends RunReads {
-  /** Gives the run the next number of its repository. */
-  insert(run: New<Omit<Run, "number">>, source: string): Promise<Run>;
+  /** Gives the run the next number of its repository. @param called default none */
+  insert(run: New<Omit<Run, "number">>, source: string, called?: readonly CalledSource[]): Promise<Run>;
   update(id: number, patch: Partial<Pick<Run, "status" | "attempt" | "startedAt" | "stoppedAt">>): Promise<void>;
   /** Deletes a run with its jobs, tasks and logs. Returns the ids of its tasks. */
   delete(id: number): Promise<readonly number[]>;

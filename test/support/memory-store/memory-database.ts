@@ -1,7 +1,7 @@
 import type { Account, ApiToken, Repository, Role } from "../../../src/server/domain/account.ts";
 import type { DispatchRules } from "../../../src/server/domain/dispatch-rules.ts";
 import type { LogRow } from "../../../src/server/domain/log-rows.ts";
-import type { Job, Run } from "../../../src/server/domain/run.ts";
+import type { CalledSource, Job, Run } from "../../../src/server/domain/run.ts";
 import type { Runner, RunnerVerifiers } from "../../../src/server/domain/runner.ts";
 import type { Task } from "../../../src/server/domain/task.ts";
 import type { AuditRow, RegistrationToken, Setting } from "../../../src/server/storage/store.ts";
@@ -19,7 +19,7 @@ export interface MemoryRows {
   apiToken: { readonly token: ApiToken; readonly mac: string };
   registrationToken: { readonly token: RegistrationToken; readonly mac: string };
   runner: { readonly runner: Runner; readonly sealed: string | null } & RunnerVerifiers;
-  run: { readonly run: Run; readonly source: string };
+  run: { readonly run: Run; readonly source: string; readonly called: readonly CalledSource[] };
   job: Job;
   task: { readonly task: Task; readonly tokenMac: string | null };
   output: { readonly taskId: number; readonly name: string; readonly value: string };

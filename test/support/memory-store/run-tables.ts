@@ -30,14 +30,15 @@ export function runTable(view: MemoryView): RunWrites {
         if (row === undefined) throw new AppError("not_found", `run ${id} does not exist`);
         return row.source;
       }),
-    insert: (run, source) =>
+    called: (id) => view.read(() => view.get("run", id)?.called ?? []),
+    insert: (run, source, called = []) =>
       view.change([`repository ${run.repositoryId}`], () => {
         const repository = view.get("repository", run.repositoryId);
         if (repository === undefined) throw new AppError("not_found", `repository ${run.repositoryId} does not exist`);
         const number = repository.runCounter + 1;
         view.put("repository", repository.id, { ...repository, runCounter: number });
         const row = { ...run, number, id: view.nextId("run") };
-        view.put("run", row.id, { run: row, source });
+        view.put("run", row.id, { run: row, source, called });
         return row;
       }),
     update: (id, patch) =>

@@ -1,4 +1,5 @@
 import type { MigrationInterface } from "typeorm";
+import { Calls1795300000000 } from "./calls.ts";
 import { Dispatch1795100000000 } from "./dispatch.ts";
 import { Initial1795000000000 } from "./initial.ts";
 import { JobServices1795290000000 } from "./job-services.ts";
@@ -16,4 +17,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   LogPlaces1795250000000,
   Replicas1795260000000,
   JobServices1795290000000,
+  Calls1795300000000,
 ];

@@ -28,10 +28,14 @@ export const runEntity = new EntitySchema<Run>({
   },
 });
 
-/** The workflow file of a run. */
-export const runSourceEntity = new EntitySchema<{ runId: number; source: string }>({
+/** The workflow file of a run, and as JSON those that it calls. */
+export const runSourceEntity = new EntitySchema<{ runId: number; source: string; called: string | null }>({
   name: "run_source",
-  columns: { runId: integer("run_id", { primary: true }), source: text("source") },
+  columns: {
+    runId: integer("run_id", { primary: true }),
+    source: text("source"),
+    called: text("called", { nullable: true }),
+  },
 });
 
 /** Jobs; the row is the job. */

@@ -1,5 +1,5 @@
 import { AppError } from "../../../lib/errors.ts";
-import type { Run } from "../../domain/run.ts";
+import type { CalledSource, Run } from "../../domain/run.ts";
 import { RowMapper } from "../schema/row-mapper.ts";
 import { runEntity } from "../schema/run-entities.ts";
 import type { Session } from "../session.ts";
@@ -49,7 +49,13 @@ export class RunTable implements RunWrites {
     return source;
   }
 
-  async insert(run: New<Omit<Run, "number">>, source: string): Promise<Run> {
+  async called(id: number): Promise<readonly CalledSource[]> {
+    const [found] = await this.#session.rows("SELECT called FROM run_source WHERE run_id = ?", [id]);
+    const called = found?.["called"];
+    return typeof called === "string" ? (JSON.parse(called) as CalledSource[]) : [];
+  }
+
+  async insert(run: New<Omit<Run, "number">>, source: string, called: readonly CalledSource[] = []): Promise<Run> {
     // The update takes the repository's row lock, so that no other transaction can read the same number.
     const where = "WHERE id = ?";
     const counted = await this.#session.run(
@@ -60,7 +66,8 @@ export class RunTable implements RunWrites {
     const counter = await this.#session.rows(`SELECT run_counter FROM repository ${where}`, [run.repositoryId]);
     const numbered = { ...run, number: Number(counter[0]?.["run_counter"]) };
     const id = await this.#session.insert(rows, numbered);
-    await this.#session.run("INSERT INTO run_source (run_id, source) VALUES (?, ?)", [id, source]);
+    const files = called.length === 0 ? null : JSON.stringify(called);
+    await this.#session.run("INSERT INTO run_source (run_id, source, called) VALUES (?, ?, ?)", [id, source, files]);
     return { ...numbered, id };
   }
 

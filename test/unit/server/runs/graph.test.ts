@@ -6,8 +6,8 @@ import { rerunGraph } from "../../../../src/server/services/rerun-graph.ts";
 import { deriveRunStatus } from "../../../../src/server/services/run-status-update.ts";
 import { type GraphState, settleGraph } from "../../../../src/server/services/settle-graph.ts";
 import { ExprObject } from "../../../../src/workflow/expressions/value.ts";
+import type { WorkflowTree } from "../../../../src/workflow/link-calls.ts";
 import { parseWorkflow } from "../../../../src/workflow/parse-workflow.ts";
-import { planRun } from "../../../../src/workflow/plan-run.ts";
 
 const contexts = { github: new ExprObject(), inputs: new ExprObject(), vars: new ExprObject() };
 
@@ -21,13 +21,17 @@ class Graph {
     const { workflow, diagnostics } = parseWorkflow(`on: push\njobs:\n${jobs}`);
     if (workflow === undefined) throw new Error(diagnostics.map((one) => one.message).join("; "));
     this.workflow = workflow;
-    const planned = planJobs(workflow, contexts, 1, 0);
+    const planned = planJobs(this.tree, contexts, 1, 0);
     expect(planned.diagnostics.filter((one) => one.severity === "error")).toEqual([]);
     this.jobs = planned.jobs.map((job, index) => ({ ...job, id: index + 1, runId: 1, repositoryId: 1, ownerId: 1 }));
   }
 
+  get tree(): WorkflowTree {
+    return { name: undefined, workflow: this.workflow, calls: new Map() };
+  }
+
   get state(): GraphState {
-    return { definitions: this.workflow.jobs, jobs: this.jobs, contexts, now: 5 };
+    return { tree: this.tree, jobs: this.jobs, contexts, now: 5 };
   }
 
   /** Sets states by name, as a runner would, and settles. */
@@ -165,13 +169,8 @@ describe("running again", () => {
       a: "success",
       b: "failure",
     });
-    const plans = planRun(graph.workflow, contexts).jobs;
     const names = (which: "all" | "failed") =>
-      rerunGraph(graph.workflow.jobs, plans, graph.jobs, which, 2).reset.map((job) => [
-        job.name,
-        job.status,
-        job.attempt,
-      ]);
+      rerunGraph(graph.tree, graph.jobs, which, 2, 5).reset.map((job) => [job.name, job.status, job.attempt]);
     expect(names("failed")).toEqual([
       ["b", "blocked", 2],
       ["c", "blocked", 2],
@@ -194,7 +193,9 @@ describe("deriveRunStatus", () => {
     [["skipped", "skipped"], "skipped"],
     [[], "skipped"],
   ])("%j is %s", (statuses, expected) => {
-    const status = deriveRunStatus(statuses.map((one) => ({ status: one, continueOnError: false })));
+    const status = deriveRunStatus(
+      statuses.map((one) => ({ key: "a", leg: null, status: one, continueOnError: false })),
+    );
     expect(status).toBe(expected);
     expect(isConclusion(status)).toBe(statuses.every((one) => isConclusion(one)));
   });

@@ -47,7 +47,7 @@ describe("the threads that read workflow files", () => {
       code: "not_found",
     });
     const facts = { github: {}, inputs: {}, vars: {}, attempt: 1, now: 5 };
-    expect((await threads.plan(SMALL, facts)).jobs).toMatchObject([
+    expect((await threads.plan(SMALL, [], facts)).jobs).toMatchObject([
       { key: "one", status: "waiting", runsOn: ["linux"] },
     ]);
   });
