@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../lib/clock.ts";
 import { AppError } from "../lib/errors.ts";
 
@@ -17,12 +17,12 @@ export const BLOB_PATH = "/api/actions_results/blobs";
  * read or to write. Whoever has the address may use it; it is as good as a token and is never logged.
  */
 export class SignedAddresses {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   readonly #clock: Clock;
 
   /** @param key 32 random bytes */
   constructor(key: Buffer, clock: Clock) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
     this.#clock = clock;
   }
 

@@ -1,11 +1,17 @@
-/** A map that forgets the entry that was not used for the longest time once it holds more than `capacity`. */
+/** A map that forgets the entries that were not used for the longest time once it holds more than `capacity`. */
 export class BoundedMap<K, V> {
   readonly #entries = new Map<K, V>();
   readonly #capacity: number;
+  readonly #weigh: (key: K, value: V) => number;
+  #weight = 0;
 
-  /** @param capacity most entries it holds, at least 1 */
-  constructor(capacity: number) {
+  /**
+   * @param capacity the most it holds, at least 1: entries, or what `weigh` makes of them
+   * @param weigh what an entry counts for; one that counts for more than the capacity is not kept. @default 1 each
+   */
+  constructor(capacity: number, weigh: (key: K, value: V) => number = () => 1) {
     this.#capacity = capacity;
+    this.#weigh = weigh;
   }
 
   /** Number of entries. */
@@ -22,24 +28,28 @@ export class BoundedMap<K, V> {
     return value;
   }
 
-  /** Stores a value; the oldest entry goes when there is no room. */
+  /** Stores a value; the oldest entries go when there is no room. */
   set(key: K, value: V): void {
-    this.#entries.delete(key);
+    this.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#capacity) return;
+    this.#weight += this.#weigh(key, value);
     for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
+      if (this.#weight <= this.#capacity) return;
+      this.delete(oldest);
     }
   }
 
   /** Forgets a key. */
   delete(key: K): void {
+    const value = this.#entries.get(key);
+    if (value === undefined) return;
     this.#entries.delete(key);
+    this.#weight -= this.#weigh(key, value);
   }
 
   /** Forgets everything. */
   clear(): void {
     this.#entries.clear();
+    this.#weight = 0;
   }
 }

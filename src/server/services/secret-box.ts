@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import { AppError } from "../../lib/errors.ts";
 
 const VERSION = "v1";
@@ -10,11 +10,11 @@ const TAG_BYTES = 16;
  * with it, so that a sealed text that was moved to another row does not open.
  */
 export class SecretBox {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   /** @param key 32 bytes, `ServerKeys.seal` */
   constructor(key: Buffer) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /** Seals a text: `v1.` and base64url of nonce, tag and ciphertext. */

@@ -2,12 +2,15 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import { WorkerPool } from "../../lib/worker-pool.ts";
 import type { CalledSource } from "../domain/run.ts";
+import { BoundedMap } from "./bounded-map.ts";
 import type { PlannedRun } from "./plan-jobs.ts";
 import type { PayloadLeg, PlanFacts, ReadWorkflow, WorkflowAnswer, WorkflowAsk } from "./workflow-calls.ts";
 
 /** A file at the limits of the language takes 1 to 3 s on a slow machine. */
 const LIMIT_MS = 10_000;
 const MOST_WAITING = 2_000;
+/** Characters of payloads, and of the files they come from, that are kept. */
+const KEPT_CHARACTERS = 16 * 1024 * 1024;
 
 /** The worker file beside this one: `.ts` when run from source, `.js` when built. */
 const WORKER_FILE = new URL(
@@ -22,6 +25,10 @@ const WORKER_FILE = new URL(
 export class WorkflowThreads implements AsyncDisposable {
   readonly #submitted: WorkerPool<WorkflowAsk, WorkflowAnswer>;
   readonly #handedOut: WorkerPool<WorkflowAsk, WorkflowAnswer>;
+  /** Payloads by what they are made of: most runs of a repository have the workflow of the run before. */
+  readonly #payloads = new BoundedMap<string, string>(KEPT_CHARACTERS, (key, text) => key.length + text.length);
+  /** Those that are being made. */
+  readonly #making = new Map<string, Promise<string>>();
 
   constructor(clock: Clock) {
     const options = { file: WORKER_FILE, threads: 1, mostWaiting: MOST_WAITING, limit: { clock, ms: LIMIT_MS } };
@@ -47,8 +54,24 @@ export class WorkflowThreads implements AsyncDisposable {
   /** See `openPayloads`. @throws AppError invalid or not_found as that says; unavailable, exhausted */
   async payload(source: string, jobId: string, leg: PayloadLeg, workflowName?: string): Promise<string> {
     const { name, runsOn, matrix } = leg;
-    const ask = { kind: "payload" as const, source, jobId, leg: { name, runsOn, matrix }, workflowName };
-    return (await inTime(this.#handedOut.ask(ask))) as string;
+    const wanted = { jobId, leg: { name, runsOn, matrix }, workflowName };
+    const key = `${JSON.stringify(wanted)}${source}`;
+    const ask = { kind: "payload", source, ...wanted } as const;
+    return this.#payloads.get(key) ?? (await (this.#making.get(key) ?? this.#make(key, ask)));
+  }
+
+  #make(key: string, ask: WorkflowAsk): Promise<string> {
+    const making = (async () => {
+      try {
+        const payload = (await inTime(this.#handedOut.ask(ask))) as string;
+        this.#payloads.set(key, payload);
+        return payload;
+      } finally {
+        this.#making.delete(key);
+      }
+    })();
+    this.#making.set(key, making);
+    return making;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -77,6 +77,21 @@ describe("bounds", () => {
     expect([map.get("a"), map.get("b"), map.get("c"), map.size]).toEqual([1, undefined, 3, 2]);
   });
 
+  it("a bounded map holds what its entries weigh", () => {
+    const map = new BoundedMap<string, string>(6, (key, value) => key.length + value.length);
+    map.set("a", "1");
+    map.set("b", "22");
+    map.set("a", "");
+    map.set("c", "3");
+    expect([map.get("a"), map.get("b"), map.get("c"), map.size]).toEqual(["", "22", "3", 3]);
+    map.set("d", "44444");
+    expect([map.get("d"), map.size]).toEqual(["44444", 1]);
+    map.set("e", "555555");
+    expect([map.get("e"), map.size]).toEqual([undefined, 0]);
+    map.set("f", "6");
+    expect([map.get("f"), map.size]).toEqual(["6", 1]);
+  });
+
   it("a bounded queue runs some, lets some wait, and refuses the rest", async () => {
     const queue = new BoundedQueue(1, 1);
     const gate = Promise.withResolvers<string>();

@@ -41,6 +41,17 @@ describe("the threads that read workflow files", () => {
     expect(await threads.payload(SMALL, "one", { name: "one", runsOn: ["linux"], matrix: {} })).toContain("linux");
   });
 
+  it("are not asked again for a payload that they made", async () => {
+    const payload = () => threads.payload(SMALL, "one", { name: "one", runsOn: ["linux"], matrix: {} });
+    const [first, second] = await Promise.all([payload(), payload()]);
+    expect(second).toBe(first);
+    const order: string[] = [];
+    const busy = threads.readStored(LARGE).then(() => order.push("the file before it in the line"));
+    await Promise.all([busy, payload().then(() => order.push("the payload"))]);
+    expect(order).toEqual(["the payload", "the file before it in the line"]);
+    expect(await threads.payload(SMALL, "one", { name: "one", runsOn: ["mac"], matrix: {} })).toContain("mac");
+  });
+
   it("pass on what is wrong with a file, and refuse nothing but that", async () => {
     expect((await threads.read("on: push\n")).workflow).toBeUndefined();
     await expect(threads.payload(SMALL, "two", { name: "", runsOn: [], matrix: {} })).rejects.toMatchObject({
