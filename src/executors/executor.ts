@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { AppError } from "../lib/errors.ts";
 
 /** Name and secret for a registry. */
@@ -125,6 +126,17 @@ export type StepExit =
   | { readonly kind: "killed"; readonly reason: KillReason }
   | { readonly kind: "not-started"; readonly error: AppError };
 
+/** What is written to a file: all of it, or piece by piece. */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+/** A file of a job, open for reading. */
+export interface OpenFile extends AsyncDisposable {
+  /** In bytes, when it was opened. */
+  readonly size: number;
+  /** The bytes from `start` to before `end`. @default all */
+  read(range?: { readonly start: number; readonly end: number }): Readable;
+}
+
 /** Where jobs run. `prepare` is called once per job, concurrently for different jobs. */
 export interface Executor {
   /** `host`, `docker`, `podman` or `fake`. */
@@ -161,15 +173,20 @@ export interface JobEnvironment extends AsyncDisposable {
    */
   exec(step: StepSpec, options: { signal: AbortSignal; output: LineSink }): Promise<StepExit>;
   /**
-   * Writes one small file, making missing folders; the path is the job's.
+   * Writes one file, making missing folders; the path is the job's. What the content throws comes out of it.
    * @throws AppError invalid when it lies outside of the job's folders (links resolved), or is not a regular file
    */
-  writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void>;
+  writeFile(path: string, content: FileContent, options?: { mode?: number }): Promise<void>;
   /**
    * Reads one small file; undefined when it does not exist. Never waits: a fifo or device is refused.
    * @throws AppError exhausted when it is larger than `maxBytes`, invalid as for writeFile
    */
   readFile(path: string, options: { maxBytes: number }): Promise<Buffer | undefined>;
+  /**
+   * Opens one file of any size for reading; undefined when it does not exist. The job may still change it.
+   * @throws AppError invalid as for writeFile
+   */
+  openFile(path: string): Promise<OpenFile | undefined>;
   /** The path of a program on the job's own PATH, or undefined. */
   which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined>;
 }

@@ -217,7 +217,7 @@ function taskRunnerOptions(
       serverCapabilities: server.capabilities,
       conditionDecided: server.isOurs,
       timeoutMs: config.jobTimeoutMs,
-      actions: { builtin: config.builtinActions, patch: config.patchActions },
+      actions: { builtin: config.builtinActions, insecure: config.insecure, patch: config.patchActions },
       hooks: hooksOf(config, parts.envFile ?? {}),
     },
     timing: {

@@ -176,7 +176,7 @@ export const SETTINGS: readonly Setting[] = [
     "runner.builtin_actions",
     "boolean",
     "true",
-    "Run actions/checkout without a download; false fetches it like any action. Ours.",
+    "Run actions/checkout, upload-artifact, download-artifact and cache without a download or Node; false fetches them like any action. Ours.",
   ),
   setting(
     "host.run_as",

@@ -25,7 +25,7 @@ export interface TaskPlanOptions {
   readonly serverCapabilities: string;
   readonly timeoutMs: number;
   /** @default the defaults */
-  readonly actions?: Pick<ActionSettings, "builtin" | "patch">;
+  readonly actions?: Pick<ActionSettings, "builtin" | "insecure" | "patch">;
   /** @default none */
   readonly hooks?: JobHooks;
   /** The server decides every job's `if` by itself: ours does, Gitea leaves some to the runner. */

@@ -1,3 +1,4 @@
+import { buffer } from "node:stream/consumers";
 import { expect } from "vitest";
 import type { JobEnvironment } from "../../src/executors/executor.ts";
 import { eventually } from "../support/eventually.ts";
@@ -120,6 +121,23 @@ const files: ExecutorTests = {
     await sh(job, "echo A=1 > out");
     expect(String(await job.readFile(`${job.paths.workspace}/out`, { maxBytes: 100 }))).toBe("A=1\n");
     expect(await job.readFile(`${job.paths.workspace}/none/at/all`, { maxBytes: 100 })).toBeUndefined();
+  },
+  "files: large ones come and go in pieces, also from the middle": async ({ job }) => {
+    const path = `${job.paths.temp}/pieces`;
+    const pieces = async function* () {
+      for (let piece = 0; piece < 64; piece += 1) yield Buffer.alloc(64 * 1024, piece);
+    };
+    await job.writeFile(path, pieces());
+    await using file = await job.openFile(path);
+    if (file === undefined) throw new Error("it is not there");
+    expect(file.size).toBe(4 * 1024 * 1024);
+    const all = await buffer(file.read());
+    expect([all.length, all[0], all.at(-1)]).toEqual([4 * 1024 * 1024, 0, 63]);
+    const some = await buffer(file.read({ start: 65_534, end: 65_538 }));
+    expect([...some]).toEqual([0, 0, 1, 1]);
+    expect((await buffer(file.read({ start: 5, end: 5 }))).length).toBe(0);
+    expect(await job.openFile(`${job.paths.temp}/none`)).toBeUndefined();
+    await expect(job.openFile("/etc/passwd")).rejects.toMatchObject({ code: "invalid" });
   },
   "files: one that is too large is refused": async ({ job }) => {
     const path = `${job.paths.temp}/large`;

@@ -6,10 +6,12 @@ import { AppError } from "../../lib/errors.ts";
 import type {
   ActionContainers,
   ContainerFacts,
+  FileContent,
   JobEnvironment,
   JobPaths,
   KillReason,
   LineSink,
+  OpenFile,
   StepExit,
   StepSpec,
 } from "../executor.ts";
@@ -100,12 +102,16 @@ export class ContainerJob implements JobEnvironment {
     return exit;
   }
 
-  async writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void> {
+  async writeFile(path: string, content: FileContent, options?: { mode?: number }): Promise<void> {
     await this.#parts.files.write(path, content, options?.mode);
   }
 
   readFile(path: string, { maxBytes }: { maxBytes: number }): Promise<Buffer | undefined> {
     return this.#parts.files.read(path, maxBytes);
+  }
+
+  openFile(path: string): Promise<OpenFile | undefined> {
+    return this.#parts.files.openFile(path);
   }
 
   /** A program that was found is taken to stay where it is: looking takes as long as a short step. */

@@ -3,10 +3,12 @@ import type {
   ActionContainers,
   ActionImage,
   Executor,
+  FileContent,
   JobEnvironment,
   JobLog,
   JobSpec,
   LineSink,
+  OpenFile,
   StepExit,
   StepSpec,
 } from "../executor.ts";
@@ -96,12 +98,16 @@ class HostJobWithContainers implements JobEnvironment {
     return this.#host.exec(step, options);
   }
 
-  writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void> {
+  writeFile(path: string, content: FileContent, options?: { mode?: number }): Promise<void> {
     return this.#host.writeFile(path, content, options);
   }
 
   readFile(path: string, options: { maxBytes: number }): Promise<Buffer | undefined> {
     return this.#host.readFile(path, options);
+  }
+
+  openFile(path: string): Promise<OpenFile | undefined> {
+    return this.#host.openFile(path);
   }
 
   which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined> {

@@ -2,6 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readlink } from "node:fs/promises";
 import { posix } from "node:path";
 import { AppError } from "../../lib/errors.ts";
+import type { FileContent, OpenFile } from "../executor.ts";
+import { openFile } from "../open-file.ts";
 import type { FolderMount } from "./build-container.ts";
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -11,7 +13,7 @@ const SAFE = constants.O_NONBLOCK | constants.O_NOFOLLOW;
 const MAX_LINKS = 40;
 
 /**
- * Small files in the folders that a container shares with this machine. Paths are the container's. A process of the
+ * Files in the folders that a container shares with this machine. Paths are the container's. A process of the
  * job may change the folders at any time, and this side may be root, so that no path is ever handed to the kernel whole:
  * every folder is opened from the one above it and never through a link. Links are read, and followed as the container
  * would, as long as they stay inside.
@@ -24,7 +26,7 @@ export class MountedFiles {
   }
 
   /** Writes a file, making the folders above it. @throws AppError invalid when it is outside, or not a regular file */
-  async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  async write(path: string, content: FileContent, mode = 0o644): Promise<void> {
     await using file = await this.#open(path, constants.O_WRONLY | constants.O_CREAT | SAFE, {
       mode,
       makeFolders: true,
@@ -46,6 +48,18 @@ export class MountedFiles {
       throw new AppError("exhausted", `${path} is larger than the ${maxBytes} bytes that are allowed`);
     }
     return buffer;
+  }
+
+  /** Opens a file for reading; undefined when there is none. @throws AppError invalid (outside, not a regular file) */
+  async openFile(path: string): Promise<OpenFile | undefined> {
+    await using stack = new AsyncDisposableStack();
+    const file = await this.#open(path, constants.O_RDONLY | SAFE, { mode: 0, makeFolders: false });
+    if (file === undefined) return undefined;
+    stack.use(file);
+    await checkRegular(file, path);
+    const { size } = await file.stat();
+    stack.move();
+    return openFile(file, size);
   }
 
   /** Opens a folder for reading below it. @throws AppError invalid when it is outside, or no folder; not_found */

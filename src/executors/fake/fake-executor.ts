@@ -1,12 +1,16 @@
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type {
   Executor,
+  FileContent,
   JobEnvironment,
   JobPaths,
   JobSpec,
   KillReason,
   LineSink,
+  OpenFile,
   StepExit,
   StepSpec,
 } from "../executor.ts";
@@ -115,9 +119,10 @@ export class FakeEnvironment implements JobEnvironment {
     return script.outOfMemory === true ? { ...exit, outOfMemory: true } : exit;
   }
 
-  async writeFile(path: string, content: string | Uint8Array): Promise<void> {
+  async writeFile(path: string, content: FileContent): Promise<void> {
     this.#checkPath(path);
-    this.files.set(path, Buffer.from(content as Uint8Array));
+    const whole = typeof content === "string" || content instanceof Uint8Array;
+    this.files.set(path, whole ? Buffer.from(content as Uint8Array) : await buffer(content));
   }
 
   async readFile(path: string, { maxBytes }: { maxBytes: number }): Promise<Buffer | undefined> {
@@ -127,6 +132,17 @@ export class FakeEnvironment implements JobEnvironment {
       throw new AppError("exhausted", `${path} is larger than the ${maxBytes} bytes that are allowed`);
     }
     return content;
+  }
+
+  async openFile(path: string): Promise<OpenFile | undefined> {
+    this.#checkPath(path);
+    const content = this.files.get(path);
+    if (content === undefined) return undefined;
+    return {
+      size: content.length,
+      read: ({ start, end } = { start: 0, end: content.length }) => Readable.from([content.subarray(start, end)]),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
   }
 
   async which(program: string): Promise<string | undefined> {

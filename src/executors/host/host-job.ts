@@ -5,7 +5,16 @@ import { listProcesses, withMarker } from "../../drivers/process/process-table.t
 import { type ProcessExit, runProcess } from "../../drivers/process/run-process.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
-import type { JobEnvironment, JobPaths, KillReason, LineSink, StepExit, StepSpec } from "../executor.ts";
+import type {
+  FileContent,
+  JobEnvironment,
+  JobPaths,
+  KillReason,
+  LineSink,
+  OpenFile,
+  StepExit,
+  StepSpec,
+} from "../executor.ts";
 import { killReason } from "../kill-reason.ts";
 import type { JobFiles } from "./job-files.ts";
 import type { User } from "./job-folders.ts";
@@ -75,12 +84,16 @@ export class HostJob implements JobEnvironment {
     return this.#stepExit(exit, options.signal);
   }
 
-  async writeFile(path: string, content: string | Uint8Array, options?: { mode?: number }): Promise<void> {
+  async writeFile(path: string, content: FileContent, options?: { mode?: number }): Promise<void> {
     await this.#parts.files.write(path, content, options?.mode);
   }
 
   readFile(path: string, { maxBytes }: { maxBytes: number }): Promise<Buffer | undefined> {
     return this.#parts.files.read(path, maxBytes);
+  }
+
+  openFile(path: string): Promise<OpenFile | undefined> {
+    return this.#parts.files.open(path);
   }
 
   which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined> {

@@ -2,13 +2,15 @@ import { constants, type Stats } from "node:fs";
 import { chown, type FileHandle, mkdir, open, realpath } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
 import { AppError } from "../../lib/errors.ts";
+import type { FileContent, OpenFile } from "../executor.ts";
+import { openFile } from "../open-file.ts";
 import type { User } from "./job-folders.ts";
 
 /** O_NONBLOCK: opening a fifo that a job left must not wait for its other end. O_NOFOLLOW: links were resolved and checked before. */
 const SAFE = constants.O_NONBLOCK | constants.O_NOFOLLOW;
 
 /**
- * Small files inside a job's folders. Links are resolved first, and what then lies outside is refused: where jobs run
+ * Files inside a job's folders. Links are resolved first, and what then lies outside is refused: where jobs run
  * as another user, a link must not make the runner write, or show, what that user could not.
  */
 export class JobFiles {
@@ -22,7 +24,7 @@ export class JobFiles {
   }
 
   /** Writes a file, making the folders above it. @throws AppError invalid when it is outside, or not a regular file */
-  async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  async write(path: string, content: FileContent, mode = 0o644): Promise<void> {
     this.#check(path, path);
     const folder = await this.#makeFolder(dirname(path));
     await using file = (await openNew(join(folder, basename(path)), mode)) ?? (await this.#openOld(path, folder, mode));
@@ -52,14 +54,28 @@ export class JobFiles {
 
   /** Reads a file; undefined when there is none. @throws AppError invalid (outside, not a regular file), exhausted */
   async read(path: string, maxBytes: number): Promise<Buffer | undefined> {
+    await using opened = await this.#openToRead(path);
+    if (opened === undefined) return undefined;
+    // most of the files through which a step may talk are empty
+    return opened.stats.size === 0 ? Buffer.alloc(0) : await readAtMost(opened.file, path, maxBytes);
+  }
+
+  /** Opens a file for reading; undefined when there is none. @throws AppError invalid (outside, not a regular file) */
+  async open(path: string): Promise<OpenFile | undefined> {
+    const opened = await this.#openToRead(path);
+    return opened && openFile(opened.file, opened.stats.size);
+  }
+
+  async #openToRead(path: string) {
     this.#check(path, path);
     try {
       const real = await realpath(path);
       this.#check(real, path);
-      await using file = await open(real, constants.O_RDONLY | SAFE);
-      const { size } = await checkRegular(file, path);
-      // most of the files through which a step may talk are empty
-      return size === 0 ? Buffer.alloc(0) : await readAtMost(file, path, maxBytes);
+      await using stack = new AsyncDisposableStack();
+      const file = stack.use(await open(real, constants.O_RDONLY | SAFE));
+      const stats = await checkRegular(file, path);
+      stack.move();
+      return { file, stats, [Symbol.asyncDispose]: () => file[Symbol.asyncDispose]() };
     } catch (error) {
       if (error instanceof AppError) throw error;
       const code = error instanceof Error && "code" in error ? error.code : undefined;

@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import type { JsonValue } from "../../lib/json.ts";
+import { BuiltinInputs } from "./builtin-inputs.ts";
 
 /** What a checkout is asked to do; actions/checkout's inputs, read and completed. */
 export interface CheckoutRequest {
@@ -32,60 +33,45 @@ const SHA = /^([0-9a-f]{40}|[0-9a-f]{64})$/i;
  * @throws AppError invalid
  */
 export function readCheckoutInputs(
-  inputs: ReadonlyMap<string, string>,
+  values: ReadonlyMap<string, string>,
   github: Readonly<Record<string, JsonValue>>,
   token: string | undefined,
 ): CheckoutRequest {
-  const byName = new Map([...inputs].map(([name, value]) => [name.toLowerCase(), value.trim()]));
-  const get = (name: string, fallback: string) => byName.get(name) || fallback;
-  const flag = (name: string, fallback: boolean) => readFlag(name, get(name, String(fallback)));
-  if (get("ssh-key", "") !== "") {
+  const inputs = new BuiltinInputs("the checkout", values);
+  if (inputs.text("ssh-key") !== "") {
     throw new AppError("invalid", "the input 'ssh-key' of the checkout is not supported: use 'token'");
   }
   const own = String(github["repository"] ?? "");
-  const repository = get("repository", own);
+  const repository = inputs.text("repository", own);
   if (!/^[^/\s]+\/[^/\s]+$/.test(repository) || /(^|\/)\.\.?($|\/)/.test(repository)) {
     throw new AppError("invalid", `the input 'repository' of the checkout has to be owner/name, not '${repository}'`);
   }
   const isOwn = repository.toLowerCase() === own.toLowerCase();
-  const ref = get("ref", isOwn ? String(github["ref"] ?? "") : "");
+  const ref = inputs.text("ref", isOwn ? String(github["ref"] ?? "") : "");
   const ownServer = String(github["server_url"] ?? "").replace(/\/+$/, "");
-  const serverUrl = get("github-server-url", ownServer).replace(/\/+$/, "");
-  const given = byName.get("token");
+  const serverUrl = inputs.text("github-server-url", ownServer).replace(/\/+$/, "");
+  const submodules = inputs.text("submodules", "false").toLowerCase();
   return {
     repository,
     serverUrl,
     ref: ref === "" || SHA.test(ref) ? undefined : ref,
-    sha: SHA.test(ref) ? ref.toLowerCase() : isOwn && !byName.get("ref") ? ownSha(github) : undefined,
-    path: get("path", ""),
+    sha: SHA.test(ref) ? ref.toLowerCase() : isOwn && inputs.text("ref") === "" ? ownSha(github) : undefined,
+    path: inputs.text("path"),
     // the job's token is for this instance alone
-    token: given || (serverUrl === ownServer ? token : undefined),
-    fetchDepth: readDepth(get("fetch-depth", "1")),
-    fetchTags: flag("fetch-tags", false),
-    clean: flag("clean", true),
-    persistCredentials: flag("persist-credentials", true),
-    submodules: get("submodules", "false").toLowerCase() === "recursive" ? "recursive" : flag("submodules", false),
-    lfs: flag("lfs", false),
-    sparse: get("sparse-checkout", "")
-      .split(/\r?\n/)
-      .flatMap((line) => (line.trim() === "" ? [] : [line.trim()])),
-    sparseConeMode: flag("sparse-checkout-cone-mode", true),
-    filter: get("filter", "") || undefined,
+    token: inputs.text("token") || (serverUrl === ownServer ? token : undefined),
+    fetchDepth: inputs.number("fetch-depth", 1),
+    fetchTags: inputs.flag("fetch-tags", false),
+    clean: inputs.flag("clean", true),
+    persistCredentials: inputs.flag("persist-credentials", true),
+    submodules: submodules === "recursive" ? "recursive" : inputs.flag("submodules", false),
+    lfs: inputs.flag("lfs", false),
+    sparse: inputs.lines("sparse-checkout"),
+    sparseConeMode: inputs.flag("sparse-checkout-cone-mode", true),
+    filter: inputs.text("filter") || undefined,
   };
 }
 
 function ownSha(github: Readonly<Record<string, JsonValue>>): string | undefined {
   const sha = String(github["sha"] ?? "").toLowerCase();
   return SHA.test(sha) ? sha : undefined;
-}
-
-function readFlag(name: string, text: string): boolean {
-  const lower = text.toLowerCase();
-  if (lower === "true" || lower === "false") return lower === "true";
-  throw new AppError("invalid", `the input '${name}' of the checkout has to be true or false, not '${text}'`);
-}
-
-function readDepth(text: string): number {
-  if (/^[0-9]+$/.test(text)) return Number(text);
-  throw new AppError("invalid", `the input 'fetch-depth' of the checkout has to be a number of commits, not '${text}'`);
 }

@@ -4,11 +4,12 @@ import { gitEnvironment } from "../../drivers/git/git-environment.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { StageEnd, StageScope, StepHandler } from "../engine/step-handler.ts";
 import { type CheckoutRequest, readCheckoutInputs } from "./checkout-inputs.ts";
+import { runInJob } from "./run-in-job.ts";
 
 /** Keys under which the main stage tells the post stage what to remove. */
 const CREDENTIAL_FILE = "credentialFile";
 const DIRECTORY = "directory";
-const MAX_STDERR_LINES = 200;
+const MAX_LINES = 200;
 
 /**
  * `actions/checkout`, built in: the exact commit of the run, from the instance that sent the task, with the job's token
@@ -117,14 +118,8 @@ class GitInJob implements CheckoutPlace {
   }
 
   async run(argv: readonly [string, ...string[]], env: Readonly<Record<string, string>>) {
-    const { code, lines } = await this.#exec(argv, env);
-    return {
-      code,
-      stderr: lines
-        .filter(([stream]) => stream === "stderr")
-        .map(([, line]) => line)
-        .join("\n"),
-    };
+    const { code, stderr } = await this.#exec(argv, env);
+    return { code, stderr: stderr.join("\n") };
   }
 
   async write(path: string, content: string, mode: number): Promise<void> {
@@ -141,13 +136,13 @@ class GitInJob implements CheckoutPlace {
       followRedirects: true,
       config: credentialConfig(this.#url, this.#credential),
     });
-    const { code, lines } = await this.#exec(["git", "ls-remote", "--", this.#url, ...candidates], env);
+    const { code, stdout, stderr } = await this.#exec(["git", "ls-remote", "--", this.#url, ...candidates], env);
     if (code !== 0)
       throw new AppError(
         "unavailable",
-        `the refs of ${this.#url} could not be read: ${lines.at(-1)?.[1] ?? `exit code ${code}`}`,
+        `the refs of ${this.#url} could not be read: ${stderr.at(-1) ?? `exit code ${code}`}`,
       );
-    const found = lines.map(([, line]) => line.split("\t")[1]);
+    const found = stdout.map((line) => line.split("\t")[1]);
     const name = candidates.find((candidate) => found.includes(candidate));
     if (name !== undefined) return name;
     throw new AppError("not_found", `${this.#url} has neither a branch nor a tag '${ref}'`);
@@ -155,25 +150,11 @@ class GitInJob implements CheckoutPlace {
 
   /** The commit that is checked out. */
   async head(dir: string): Promise<string> {
-    const { lines } = await this.#exec(["git", "-C", dir, "rev-parse", "HEAD"], this.plainEnv());
-    return lines.find(([stream]) => stream === "stdout")?.[1].trim() ?? "";
+    const { stdout } = await this.#exec(["git", "-C", dir, "rev-parse", "HEAD"], this.plainEnv());
+    return stdout[0]?.trim() ?? "";
   }
 
-  async #exec(argv: readonly [string, ...string[]], env: Readonly<Record<string, string>>) {
-    const lines: [stream: string, line: string][] = [];
-    const { environment, signal } = this.#scope;
-    const exit = await environment.exec(
-      { argv, cwd: environment.paths.workspace, env },
-      {
-        signal,
-        output: (line, stream) => {
-          if (lines.length >= MAX_STDERR_LINES) lines.shift();
-          lines.push([stream, line]);
-        },
-      },
-    );
-    if (exit.kind === "not-started") throw exit.error;
-    if (exit.kind === "killed") throw new AppError("cancelled", "the checkout was stopped");
-    return { code: exit.code, lines };
+  #exec(argv: readonly [string, ...string[]], env: Readonly<Record<string, string>>) {
+    return runInJob(this.#scope, argv, { env, maxLines: MAX_LINES });
   }
 }

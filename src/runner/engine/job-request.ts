@@ -24,8 +24,10 @@ export interface RunnerFacts {
 export interface ActionSettings {
   /** Other addresses of the job's own server than `github.server_url`, without a slash at their end. @default none */
   readonly serverAliases?: readonly string[];
-  /** `actions/checkout` is the runner's own instead of the one that is fetched. @default true */
+  /** GitHub's checkout, artifact and cache actions are the runner's own instead of those that are fetched. @default true */
   readonly builtin?: boolean;
+  /** The runner's own ones take any TLS certificate. @default false */
+  readonly insecure?: boolean;
   /** Let GitHub's artifact and cache clients accept this server. @default false */
   readonly patch?: boolean;
 }

@@ -81,6 +81,14 @@ export class ActiveStage implements StageScope {
     return this.#options.run.parts.ids;
   }
 
+  get clock() {
+    return this.#options.run.parts.clock;
+  }
+
+  get insecure(): boolean {
+    return this.#options.run.parts.request.actions?.insecure ?? false;
+  }
+
   get signal(): AbortSignal {
     return this.#options.signal;
   }

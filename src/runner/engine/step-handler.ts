@@ -1,4 +1,5 @@
 import type { ActionContainerSpec, JobEnvironment, StepExit, StepSpec } from "../../executors/executor.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { Ids } from "../../lib/ids.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { ExprValue } from "../../workflow/expressions/value.ts";
@@ -41,6 +42,9 @@ export interface StageScope {
   readonly environment: JobEnvironment;
   readonly platform: NodeJS.Platform;
   readonly ids: Ids;
+  readonly clock: Clock;
+  /** Calls to the job's services take any TLS certificate. */
+  readonly insecure: boolean;
   /** Aborts with a KillReason when the stage is to end. */
   readonly signal: AbortSignal;
   /** The `github` context. */

@@ -2,7 +2,7 @@ import { AppError } from "../../lib/errors.ts";
 import type { Step } from "../../workflow/model.ts";
 import { type ActionReference, parseActionReference } from "../actions/action-reference.ts";
 import type { LoadedAction } from "../actions/load-action.ts";
-import { builtinCheckout } from "../builtin/checkout.ts";
+import { builtinAction } from "../builtin/builtin-action.ts";
 import { compositeAction } from "./composite-action.ts";
 import { dockerAction, imageStep } from "./docker-action.ts";
 import type { JobRun } from "./job-run.ts";
@@ -37,16 +37,13 @@ function isLocal({ uses = "" }: Step): boolean {
   return /^\.{1,2}([/\\]|$)/.test(uses);
 }
 
-/** `actions/checkout` at any ref, also by its full address: it is built in, so that it needs neither a download nor Node. */
-export function isCheckout(uses: string): boolean {
-  return /^(https?:\/\/[^/]+\/)?actions\/checkout@[^/\s]+$/i.test(uses);
-}
-
 /** The kinds of steps; new ones are added here and in `actionHandler`. */
 async function handlerFor(run: JobRun, step: Step, depth: number): Promise<StepHandler> {
   const { uses } = step;
   if (uses === undefined) return { main: runScript };
-  if (isCheckout(uses) && run.parts.request.actions?.builtin !== false) return builtinCheckout;
+  const builtin =
+    run.parts.request.actions?.builtin === false ? undefined : await builtinAction(uses, run.parts.platform);
+  if (builtin !== undefined) return builtin;
   const reference = parseActionReference(uses, run.actions.ownBases);
   if (reference.kind === "image") return await imageStep(run, uses, reference.image);
   return await actionHandler(run, await loaded(run, uses, reference), depth);

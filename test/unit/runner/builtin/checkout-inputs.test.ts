@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { readCheckoutInputs } from "../../../../src/runner/builtin/checkout-inputs.ts";
-import { isCheckout } from "../../../../src/runner/engine/step-handlers.ts";
 
 const SHA = "0123456789abcdef0123456789abcdef01234567";
 const GITHUB = { repository: "o/r", ref: "refs/heads/main", sha: SHA, server_url: "http://host/sub" };
@@ -54,17 +53,4 @@ describe("readCheckoutInputs", () => {
   ])("refuses %j", (inputs, name) => {
     expect(() => read(inputs as Record<string, string>)).toThrow(name);
   });
-});
-
-it.each([
-  ["actions/checkout@v4", true],
-  ["actions/checkout@main", true],
-  ["https://github.com/actions/checkout@v4", true],
-  ["Actions/Checkout@v4", true],
-  ["actions/checkout-more@v4", false],
-  ["actions/checkout/sub@v4", false],
-  ["other/checkout@v4", false],
-  ["./actions/checkout", false],
-])("%s is the checkout: %s", (uses, expected) => {
-  expect(isCheckout(uses)).toBe(expected);
 });
