@@ -1,7 +1,8 @@
 import type { CallOptions } from "@connectrpc/connect";
 import { AppError } from "../lib/errors.ts";
 import type { Task } from "../protocol/messages.ts";
-import { classifyCallError, type RunnerClient } from "./client.ts";
+import { classifyCallError } from "./call-failure.ts";
+import type { RunnerClient } from "./client.ts";
 
 /** What a runner asks for. */
 export interface TaskWish {

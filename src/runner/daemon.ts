@@ -20,7 +20,7 @@ import { parseLabels } from "./labels.ts";
 import { MachineHealth, type RunnerMachine } from "./machine-health.ts";
 import { type PollEnd, Poller, type PollerOptions } from "./poller.ts";
 import type { RunnerFile } from "./runner-file.ts";
-import { loadRunnerFile, saveRunnerFile } from "./runner-file.ts";
+import { loadRunnerFile, saveRunnerFile, saveRunnerToken } from "./runner-file.ts";
 import { lockRunnerFile } from "./runner-lock.ts";
 import { RunnerServices } from "./services/runner-services.ts";
 import { StatusReporter } from "./status-reporter.ts";
@@ -90,13 +90,14 @@ export async function runDaemon(options: DaemonOptions): Promise<RunnerEnd> {
   if (labels.length === 0) logger.warn({}, "this runner has no labels: it will get no jobs");
   const once = options.once === true || file.ephemeral;
   // awaited here, so that the lock is held until the end
-  return await runTasks(identity, options, { identityFile: path, ...(once ? { maxTasks: 1 } : {}) });
+  const saveToken = (token: string) => saveRunnerToken(path, identity.uuid, token);
+  return await runTasks(identity, options, { saveToken, ...(once ? { maxTasks: 1 } : {}) });
 }
 
 /** Limits of a run. */
 export interface TaskLimits {
-  /** The runner file, where a new token is kept. @default none: the runner takes none */
-  readonly identityFile?: string;
+  /** Keeps a new token for the next start; rejects when it cannot. @default the runner takes none */
+  readonly saveToken?: (token: string) => Promise<void>;
   readonly maxTasks?: number;
   /** End when there is no task at once. */
   readonly onlyNow?: boolean;
@@ -118,8 +119,8 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   });
   const executors = await parts.executors(identity);
   const labels = parseLabels(identity.labels);
-  const { identityFile: path } = limits;
-  const capabilities = [CANCELLING_CAPABILITY, ...(path === undefined ? [] : [TOKEN_ROTATION_CAPABILITY])];
+  const { saveToken: save } = limits;
+  const capabilities = [CANCELLING_CAPABILITY, ...(save === undefined ? [] : [TOKEN_ROTATION_CAPABILITY])];
   const server = await declare(client, { address, version, labels, capabilities, clock, ids, logger, signal: stop });
   if (server === undefined) return { end: "stopped", lastResult: undefined };
   logger.info({ name: identity.name, address, labels: labels.map((label) => label.name).join(",") }, "runner is ready");
@@ -146,7 +147,7 @@ export async function runTasks(identity: RunnerFile, parts: RunnerParts, limits:
   const onToken = (text: string) => void keeper?.take(text);
   const reporter = new StatusReporter({ client, slots, machine, health: machineHealth, onToken, clock, logger });
   const onStored = () => reporter.soon();
-  const keeper = path === undefined ? undefined : new TokenKeeper({ path, credentials, onStored, logger });
+  const keeper = save === undefined ? undefined : new TokenKeeper({ save, credentials, onStored, logger });
   await using _reports = await startReports(reporter, server, stop);
   const onStreams = server.isOurs && limits.onlyNow !== true && limits.handle === undefined;
   const end = onStreams

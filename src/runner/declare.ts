@@ -4,7 +4,8 @@ import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { Logger } from "../lib/logger.ts";
 import { SERVER_CAPABILITIES_HEADER, SERVER_HEADER } from "../protocol/headers.ts";
-import { classifyCallError, type RunnerClient } from "./client.ts";
+import { classifyCallError } from "./call-failure.ts";
+import type { RunnerClient } from "./client.ts";
 import type { RunnerLabel } from "./labels.ts";
 import { Outage } from "./report/outage.ts";
 

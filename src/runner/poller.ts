@@ -6,7 +6,8 @@ import type { Logger } from "../lib/logger.ts";
 import { PREFER_HEADER, REQUEST_KEY_HEADER } from "../protocol/headers.ts";
 import type { Task } from "../protocol/messages.ts";
 import { askForTasks } from "./ask-for-tasks.ts";
-import { classifyCallError, isDeadline, type RunnerClient } from "./client.ts";
+import { classifyCallError, isDeadline } from "./call-failure.ts";
+import type { RunnerClient } from "./client.ts";
 import { Outage } from "./report/outage.ts";
 import type { TaskSlots } from "./task-slots.ts";
 

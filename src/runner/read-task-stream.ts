@@ -1,7 +1,8 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/logger.ts";
 import { type GoAway, GoAway_Reason, type StreamTasksResponse } from "../protocol/messages.ts";
-import { classifyCallError, type RunnerClient } from "./client.ts";
+import { classifyCallError } from "./call-failure.ts";
+import type { RunnerClient } from "./client.ts";
 import type { TaskSlots } from "./task-slots.ts";
 
 /** A stream that has brought nothing for so long after its opening is held back by a proxy. */

@@ -77,3 +77,13 @@ function parseJson(text: string, path: string): unknown {
     throw new AppError("invalid", `the runner file ${path} is not JSON: remove it and register again`, error);
   }
 }
+
+/**
+ * Puts a runner's new token into its file.
+ * @throws AppError conflict when the file is another runner's by now; whatever reading and writing it throws
+ */
+export async function saveRunnerToken(path: string, uuid: string, token: string): Promise<void> {
+  const file = await loadRunnerFile(path);
+  if (file?.uuid !== uuid) throw new AppError("conflict", `${path} is not this runner's registration any more`);
+  await saveRunnerFile(path, { ...file, token });
+}

@@ -3,7 +3,8 @@ import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import { WakeUp } from "../lib/wake-up.ts";
 import { RunnerPhase } from "../protocol/messages.ts";
-import { classifyCallError, type RunnerClient } from "./client.ts";
+import { classifyCallError } from "./call-failure.ts";
+import type { RunnerClient } from "./client.ts";
 import type { MachineFacts, MachineHealth, RunnerMachine } from "./machine-health.ts";
 import type { TaskSlots } from "./task-slots.ts";
 

@@ -1,13 +1,12 @@
 import { errorText } from "../lib/errors.ts";
 import type { Logger } from "../lib/logger.ts";
 import { Mutex } from "../lib/mutex.ts";
-import type { Credentials } from "./client.ts";
-import { loadRunnerFile, saveRunnerFile } from "./runner-file.ts";
+import type { Credentials } from "./identify-calls.ts";
 
 /** What keeping a runner's token needs. */
 export interface TokenKeeperOptions {
-  /** The runner file. */
-  readonly path: string;
+  /** Puts a token on disk in the place of the one that is there; rejects when it cannot. */
+  readonly save: (token: string) => Promise<void>;
   /** What calls are made with; changed when the new token is on disk. */
   readonly credentials: Credentials;
   /** Told when a new token is in use: any call with it confirms it. */
@@ -34,27 +33,20 @@ export class TokenKeeper {
   }
 
   async #take(token: string): Promise<void> {
-    const { path, credentials, onStored, logger } = this.#options;
+    const { save, credentials, onStored, logger } = this.#options;
     if (token === "" || token === credentials.token) return;
     try {
-      const file = await loadRunnerFile(path);
-      if (file === undefined || file.uuid !== credentials.uuid) {
-        throw new Error(`${path} is not this runner's registration any more`);
-      }
-      await saveRunnerFile(path, { ...file, token });
+      await save(token);
     } catch (error) {
       if (!this.#failed) {
-        logger.error(
-          { file: path, error: errorText(error) },
-          "the runner's new token cannot be stored; the old one stays",
-        );
+        logger.error({ error: errorText(error) }, "the runner's new token cannot be stored; the old one stays");
       }
       this.#failed = true;
       return;
     }
     this.#failed = false;
     credentials.token = token;
-    logger.info({ file: path }, "the runner has a new token");
+    logger.info({}, "the runner has a new token");
     onStored();
   }
 }

@@ -6,6 +6,7 @@ import type { MemoryDatabase } from "../support/memory-store/memory-database.ts"
 import type { Execution, Executions } from "./executions.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Replica } from "./replica.ts";
+import type { SimRunner } from "./sim-runner.ts";
 
 /** What is looked at when all faults are healed and time has gone on. */
 export interface EndState {
@@ -13,6 +14,7 @@ export interface EndState {
   readonly executions: Executions;
   readonly invariants: Invariants;
   readonly replicas: readonly Replica[];
+  readonly runners: readonly SimRunner[];
 }
 
 const LINE = /^x\d+ line /;
@@ -29,6 +31,7 @@ export function checkEnd(end: EndState): void {
   for (const job of database.table("job").values()) checkJob(end, job);
   for (const { task } of database.table("task").values()) checkTask(end, task);
   checkEphemeral(end);
+  checkTokens(end);
   for (const execution of end.executions.live())
     invariants.breach(`${execution.id} of task ${execution.taskId} still runs in ${execution.process.name}`);
   for (const { started } of end.replicas) checkMemory(end, started);
@@ -98,6 +101,17 @@ function checkEphemeral({ database, executions, invariants }: EndState): void {
     const refused = new Set(tasks.filter(({ cause }) => cause === "not_acknowledged").map(({ id }) => id));
     if ([...begun].filter((id) => !refused.has(id)).length > 1)
       invariants.breach(`the ephemeral runner ${runner.name} began tasks ${[...begun]}`);
+  }
+}
+
+/** A runner that is there is refused only where its old token had to end, and has one that works on its disk. */
+function checkTokens({ database, invariants, runners }: EndState): void {
+  for (const { identity, name, refused } of runners) {
+    const row = database.table("runner").get(identity.id);
+    if (row === undefined || row.runner.deletedAt !== null || invariants.outOfTime.has(name)) continue;
+    if (refused) invariants.breach(`${name} was refused, though it has a token that works`);
+    const mac = invariants.mac(identity.token);
+    if (mac !== row.verifier.mac && mac !== row.next?.mac) invariants.breach(`the token of ${name} was lost`);
   }
 }
 

@@ -33,6 +33,22 @@ export function breakSomething(targets: FaultTargets, calm: boolean): void {
   scheduler.random.of(calm ? SERVER_FAULTS : ALL_FAULTS)(targets);
 }
 
+/**
+ * The runner that has just begun with a task is cut off and dies, so that its first words on the task may come when the
+ * server has offered the task again, to the runner's next process.
+ */
+export function dieAtStart({ scheduler, network, replicas }: FaultTargets, runner: SimRunner): void {
+  const { random } = scheduler;
+  const ms = random.between(8_000, 25_000);
+  for (const replica of replicas) network.cut(runner.name, replica.name, ms);
+  const { process } = runner;
+  scheduler.after(random.between(0, 8_000), () => {
+    if (runner.process !== process) return;
+    runner.kill();
+    scheduler.after(random.between(500, 4_000), () => runner.start());
+  });
+}
+
 type Fault = (targets: FaultTargets) => void;
 
 const crashServer: Fault = ({ scheduler, replicas }) => {

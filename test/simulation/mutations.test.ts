@@ -82,6 +82,35 @@ const MUTATIONS: readonly {
     says: /ephemeral runner/,
   },
   {
+    what: "tasks beside the first of an answer go back at once",
+    break: { breakServices: givingBackMore },
+    says: /given back before its lease lapsed/,
+  },
+  {
+    what: "a runner's old token ends when the new one is made",
+    break: tables((tx) => ({
+      runners: { offerToken: (id: number, token: never) => tx.runners.offerToken(id, token, 1) },
+    })),
+    says: /was refused, though it has a token that works/,
+  },
+  {
+    what: "a new token never takes the place of the old one",
+    break: tables(() => ({ runners: { confirmToken: async () => true } })),
+    says: /was refused, though|not everything has ended: the rotation/,
+  },
+  {
+    what: "a periodic job takes every task for an endless one",
+    break: {
+      breakStore: (store) => {
+        const listOpen = async (after: number, limit: number) =>
+          (await store.read.tasks.listOpen(after, limit)).map((task) => ({ ...task, startedAt: 0 }));
+        const tasks = replacing(store.read.tasks, { listOpen });
+        return replacing(store, { read: replacing(store.read, { tasks }) });
+      },
+    },
+    says: /was ended as endless/,
+  },
+  {
     what: "a cancel is taken and forgotten",
     break: { breakServices: ({ cancelJobs }) => void Object.assign(cancelJobs, { cancel: async () => {} }) },
     says: /was cancelled/,
@@ -141,5 +170,14 @@ function givingBack({ assignTask }: ProtocolServices): void {
     const answer = await fetch(runner, call);
     if (answer.payload !== undefined) void assignTask.giveBack(answer.payload.id).catch(() => undefined);
     return answer;
+  };
+}
+
+function givingBackMore({ assignTask }: ProtocolServices): void {
+  const more = assignTask.more.bind(assignTask);
+  assignTask.more = async (...call) => {
+    const payloads = await more(...call);
+    for (const { id } of payloads) void assignTask.giveBack(id).catch(() => undefined);
+    return payloads;
   };
 }

@@ -2,6 +2,7 @@ import { AppError } from "../../src/lib/errors.ts";
 import type { Ids } from "../../src/lib/ids.ts";
 import type { Repository } from "../../src/server/domain/account.ts";
 import type { Actor } from "../../src/server/services/audit.ts";
+import { CleanUp } from "../../src/server/services/clean-up.ts";
 import type { Mirrors } from "../../src/server/services/mirrors.ts";
 import { type ProtocolServices, protocolServices } from "../../src/server/services/protocol-services.ts";
 import { RunDefinitions } from "../../src/server/services/run-definitions.ts";
@@ -29,6 +30,13 @@ const SKEW_MS = 500;
 /** A statement, or the answer to a commit, may take so long. */
 export const SLOWEST_STATEMENT_MS = 4_000;
 
+/** An old token of a runner works for longer than any simulation, unless somebody wants it otherwise. */
+const OVERLAP_MS = 24 * 60 * 60_000;
+/** The periodic jobs come by so often; the leases are the first to act, as in a real server. */
+const CLEAN_UP_EVERY_MS = 45_000;
+/** Gives up a task after so long without a word, longer than any lease. */
+const ZOMBIE_MS = 7 * 60_000;
+
 /** How the store behaves towards a server. */
 export interface StoreFaults {
   /** Until then (simulated time) it does not answer. */
@@ -46,6 +54,10 @@ export interface ReplicaDeps {
   readonly ids: Ids;
   readonly faults: StoreFaults;
   readonly bus: SimBus;
+  /** Age at which tokens of runners are renewed; null: never. */
+  readonly tokenLifetimeMs: number | null;
+  /** A task may run for so long. */
+  readonly endlessTaskMs: number;
   /** Breaks the store, to see whether that is noticed. @default as it is */
   readonly breakStore?: ((store: Store) => Store) | undefined;
   /** The same for the services. */
@@ -90,7 +102,10 @@ export class Replica implements ServerSlot {
     const settings = { publicUrl: () => URL, serverVersion: "simulation" };
     const bus = this.#deps.bus.join(process, process.name);
     const common = { store, clock, ids, log, keys, graph, definitions, settings, bus, threads };
-    const services = protocolServices(common);
+    const tokens = { lifetimeMs: this.#deps.tokenLifetimeMs, overlapMs: OVERLAP_MS };
+    const services = protocolServices({ ...common, tokens });
+    // Argon2 works in a thread, whose time is none of the simulation's.
+    services.hasher.make = async (token) => ({ hash: "", mac: services.hasher.mac(token) });
     this.#deps.breakServices?.(services);
     const runs = new Runs({
       ...{ store, clock, graph, definitions, publicUrl: () => URL },
@@ -161,9 +176,27 @@ export class Replica implements ServerSlot {
         await process.pause(RETRY_MS);
       }
     }
+    void this.#cleanUp(started);
     const now = () => this.#deps.scheduler.now;
     this.running = { process, edge: new ServerEdge({ services, log: process.logger, now }) };
     this.#deps.scheduler.note(`${process.name} is ready`);
+  }
+
+  /** The periodic jobs that touch tasks, without the schedule and the lease that share them among replicas. */
+  async #cleanUp({ process, store, services }: Started): Promise<void> {
+    const { clock } = process;
+    const settings = {
+      ...{ zombieTaskMs: ZOMBIE_MS, endlessTaskMs: this.#deps.endlessTaskMs, abandonedJobMs: Infinity },
+      ...{ logRetentionMs: null, auditRetentionMs: null, offlineRunnerMs: null, ephemeralRunnerMs: null },
+    };
+    const cleanUp = new CleanUp({ ...services, store, clock, settings });
+    const { signal } = new AbortController();
+    for (;;) {
+      await process.pause(CLEAN_UP_EVERY_MS);
+      const work = async () => [await cleanUp.zombieTasks({ signal }), await cleanUp.endlessTasks({ signal })];
+      const said = await work().catch((error: unknown) => [String(error)]);
+      process.logger.info({}, said.join("; "));
+    }
   }
 
   #ended(started: Started): void {

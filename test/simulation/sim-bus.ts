@@ -12,6 +12,8 @@ export class SimBus {
   loss = 0;
   /** The longest that it takes. */
   slowMs = 250;
+  /** Whether any was. */
+  hasLost = false;
   readonly #members = new Set<Member>();
 
   /** The bus of one start of a replica. */
@@ -29,7 +31,10 @@ export class SimBus {
 
   #carry({ process, take }: Member, text: string): void {
     const { random } = process.scheduler;
-    if (random.chance(this.loss)) return;
+    if (random.chance(this.loss)) {
+      this.hasLost = true;
+      return;
+    }
     process.after(random.between(0, this.slowMs), () => take(text));
     if (random.chance(0.05)) process.after(random.between(0, this.slowMs * 4), () => take(text));
   }

@@ -1,4 +1,5 @@
 import { FakeExecutor } from "../../src/executors/fake/fake-executor.ts";
+import { AppError } from "../../src/lib/errors.ts";
 import type { Ids } from "../../src/lib/ids.ts";
 import type { RunnerConfig } from "../../src/runner/config.ts";
 import { runTasks } from "../../src/runner/daemon.ts";
@@ -19,15 +20,22 @@ export interface SimRunnerDeps {
   /** The servers it may be sent to. */
   readonly slots: readonly ServerSlot[];
   readonly streams: boolean;
+  /** Takes new tokens by itself. */
+  readonly takesTokens: boolean;
   readonly onAnswered: SimLink["onAnswered"];
+  /** Told when it begins with a task. */
+  readonly onBegin: (runner: SimRunner) => void;
 }
 
 /** A runner: the real one over the simulated network, with steps that only say what they do. It may die and start again. */
 export class SimRunner {
   readonly name: string;
-  readonly identity: RunnerFile;
+  /** What is on its disk. */
+  identity: RunnerFile;
   /** It will not take tasks any more: done with its one task, or unknown to the server. */
   over = false;
+  /** A server has said that it does not know it. */
+  refused = false;
   process: SimProcess | undefined;
   readonly #deps: SimRunnerDeps;
   #stop = new AbortController();
@@ -38,6 +46,11 @@ export class SimRunner {
     this.name = deps.identity.name;
     this.identity = deps.identity;
     this.#deps = deps;
+  }
+
+  /** It takes new tokens by itself. */
+  get takesTokens(): boolean {
+    return this.#deps.takesTokens;
   }
 
   /** Starts it, unless it runs or is over. */
@@ -67,7 +80,8 @@ export class SimRunner {
   }
 
   async #run(process: SimProcess): Promise<void> {
-    const { config, ids, identity } = this.#deps;
+    const { config, ids, takesTokens } = this.#deps;
+    const { identity } = this;
     const link: SimLink = { ...this.#deps, runner: this.name, process, choose: () => this.#choose() };
     const executor = this.#executor(process);
     const parts = {
@@ -77,15 +91,28 @@ export class SimRunner {
       ...{ clock: process.clock, ids, logger: process.logger, stop: this.#stop.signal },
     };
     try {
-      const { end } = await runTasks(identity, parts, identity.ephemeral ? { maxTasks: 1 } : {});
+      const saveToken = (token: string) => this.#saveToken(process, token);
+      const limits = { ...(identity.ephemeral ? { maxTasks: 1 } : {}), ...(takesTokens ? { saveToken } : {}) };
+      const { end } = await runTasks(identity, parts, limits);
       process.logger.info({ end }, "the runner ends");
       if (end !== "stopped") this.over = true;
+      if (end === "unregistered") this.refused = true;
     } catch (error) {
       process.logger.error({ error }, "the runner gives up");
       this.over = true;
+      this.refused = error instanceof AppError && error.code === "unauthenticated";
     }
     process.kill();
     if (this.process === process) this.process = undefined;
+  }
+
+  /** The disk may be slow, or full for a while; the process may die before or after it has written. */
+  async #saveToken(process: SimProcess, token: string): Promise<void> {
+    const { random } = process.scheduler;
+    await process.pause(random.between(0, random.of([5, 5, 5_000])));
+    if (random.chance(0.1)) throw new Error("the disk is full");
+    this.identity = { ...this.identity, token };
+    await process.pause(random.between(0, random.of([5, 5, 5_000])));
   }
 
   #executor(process: SimProcess): FakeExecutor {
@@ -93,7 +120,10 @@ export class SimRunner {
     const running = new Map<string, Execution>();
     return new FakeExecutor({
       clock: process.clock,
-      prepare: (job) => void running.set(job.id, executions.begin(job, this.name, process)),
+      prepare: (job) => {
+        running.set(job.id, executions.begin(job, this.name, process));
+        this.#deps.onBegin(this);
+      },
       answer: (step, _nth, job) => stepAnswer(running.get(job.id) as Execution, step),
       dispose: (job) => executions.end(running.get(job.id) as Execution),
     });

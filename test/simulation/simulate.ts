@@ -11,7 +11,7 @@ import { MemoryDatabase } from "../support/memory-store/memory-database.ts";
 import { MemoryStore } from "../support/memory-store/memory-store.ts";
 import { checkEnd } from "./end-state.ts";
 import { Executions } from "./executions.ts";
-import { breakSomething, type FaultTargets, randomNetworkFaults } from "./faults.ts";
+import { breakSomething, dieAtStart, type FaultTargets, randomNetworkFaults } from "./faults.ts";
 import { Invariants } from "./invariants.ts";
 import { Network } from "./network.ts";
 import { ACTOR, Replica, type ReplicaDeps, SLOWEST_STATEMENT_MS, type StoreFaults } from "./replica.ts";
@@ -24,6 +24,8 @@ const KEYS = deriveServerKeys("the server key of all simulations");
 const CONFIG: RunnerConfig = compileConfig({}).config;
 /** After the faults everything has to end within this time. */
 const LONGEST_END_MS = 60 * 60_000;
+/** Heartbeats of tasks are written every 10 s, for the other replicas. */
+const HEARTBEATS_SAVED_MS = 12_000;
 /** What is left to say after the last job. */
 const QUIET_MS = 20_000;
 
@@ -35,6 +37,9 @@ export interface SimulationOptions extends Pick<ReplicaDeps, "breakStore" | "bre
   readonly replicas?: number;
 }
 
+/** `rotations`: new tokens that were confirmed; `additional`: tasks beside the one that a poll was given. */
+type Rare = "rotations" | "additional" | "offeredAgain";
+
 /** How a simulation ended. */
 export interface SimulationResult {
   /** Empty when all went as it must. */
@@ -45,7 +50,10 @@ export interface SimulationResult {
   readonly events: number;
   /** What took place, so that a test can see that it is not nothing. */
   readonly counts: Readonly<
-    Record<"runs" | "jobs" | "tasks" | "executions" | "lost" | "notAcknowledged" | "cancelled", number>
+    Record<
+      "runs" | "jobs" | "tasks" | "executions" | "lost" | "notAcknowledged" | "cancelled" | "endless" | Rare,
+      number
+    >
   >;
 }
 
@@ -70,6 +78,10 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       lost: count("runner_lost"),
       notAcknowledged: count("not_acknowledged"),
       cancelled: count("cancelled"),
+      endless: count("timeout"),
+      rotations: invariants.rotations,
+      additional: invariants.additional,
+      offeredAgain: [...database.table("task").values()].filter(({ task }) => task.offeredAt > task.startedAt).length,
     },
   };
 }
@@ -82,10 +94,15 @@ async function makeWorld(seed: number, options: SimulationOptions): Promise<Worl
   const calm = random.chance(0.15);
   const count = random.whole(1, options.replicas ?? 1);
   const staleMs = count > 1 ? 15_000 : SLOWEST_STATEMENT_MS;
-  const invariants = new Invariants({ scheduler, database, executions, calm, staleMs });
+  const bus = new SimBus();
+  const hasher = new TokenHasher(KEYS.mac);
+  const tokens = { mac: (token: string) => hasher.mac(token), isBusWhole: () => !bus.hasLost };
+  const unsavedMs = count > 1 ? HEARTBEATS_SAVED_MS : 0;
+  const endlessTaskMs = random.chance(0.2) ? random.between(30_000, 200_000) : 60 * 60_000;
+  const limits = { calm, staleMs, unsavedMs, endlessTaskMs };
+  const invariants = new Invariants({ scheduler, database, executions, ...limits, ...tokens });
   database.onCommit = (changes) => invariants.committed(changes);
   const network = new Network(scheduler);
-  const bus = new SimBus();
   const store: StoreFaults = { awayUntil: 0, slow: 0 };
   const ids = random.ids();
   const isolation = count > 1 || random.chance(0.5) ? "rows" : "serial";
@@ -98,6 +115,8 @@ async function makeWorld(seed: number, options: SimulationOptions): Promise<Worl
     ids,
     faults: store,
     bus,
+    tokenLifetimeMs: random.chance(0.2) ? random.between(60_000, 200_000) : null,
+    endlessTaskMs,
     breakStore,
     breakServices,
   } as const;
@@ -107,11 +126,14 @@ async function makeWorld(seed: number, options: SimulationOptions): Promise<Worl
     const config = { ...CONFIG, capacity: index === 0 ? random.whole(1, 3) : random.whole(1, 2) };
     const onAnswered: ConstructorParameters<typeof SimRunner>[0]["onAnswered"] = (request, answer, takenAt, server) =>
       invariants.answered(request, answer, { takenAt, server }, identity.name);
-    const streams = random.chance(0.6);
-    return new SimRunner({ network, executions, identity, config, ids, slots: replicas, streams, onAnswered });
+    const [streams, takesTokens] = [random.chance(0.6), !identity.ephemeral && random.chance(0.8)];
+    const onBegin = (runner: SimRunner) => world.begun(runner);
+    const common = { network, executions, identity, config, ids, slots: replicas, streams, takesTokens };
+    return new SimRunner({ ...common, onAnswered, onBegin });
   });
   const parts = { scheduler, database, executions, invariants, network, store, bus, replicas, runners, repository };
-  return new World(parts);
+  const world = new World(parts);
+  return world;
 }
 
 /** An account, a repository and the runners; the first of them can do every job and stays for ever. */
@@ -153,6 +175,8 @@ class World {
   readonly #parts: WorldParts;
   /** Wishes of users that are not fulfilled yet. */
   #wishes = 0;
+  /** How many runners die as they begin with a task. */
+  #dying = 0;
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
@@ -173,6 +197,14 @@ class World {
   get replicas(): readonly Replica[] {
     return this.#parts.replicas;
   }
+  get runners(): readonly SimRunner[] {
+    return this.#parts.runners;
+  }
+
+  /** A runner began with a task. */
+  begun(runner: SimRunner): void {
+    if (this.#dying > 0 && this.scheduler.random.chance(this.#dying)) dieAtStart(this.#parts, runner);
+  }
 
   /** A time of work and faults, then one in which everything heals and has to end. */
   async live(): Promise<void> {
@@ -190,16 +222,19 @@ class World {
     for (const ms of [0, ...times(2)]) scheduler.after(ms, () => this.#submit());
     for (const ms of times(2)) scheduler.after(ms, () => this.#cancel());
     if (random.chance(0.2)) scheduler.after(random.between(0, faultyMs), () => this.#deleteRunner());
+    for (const ms of times(2)) scheduler.after(ms, () => this.#rotate());
+    this.#dying = !calm && random.chance(0.1) ? random.between(0.05, 0.5) : 0;
     await scheduler.run(() => false, faultyMs);
     this.#heal();
-    const ended = await scheduler.run(() => this.#isQuiet(), LONGEST_END_MS);
-    if (!ended) this.invariants.breach("not everything has ended");
+    const ended = await scheduler.run(() => this.#unfinished() === undefined, LONGEST_END_MS);
+    if (!ended) this.invariants.breach(`not everything has ended: ${this.#unfinished()}`);
     await scheduler.run(() => false, QUIET_MS);
   }
 
   #heal(): void {
     const { scheduler, network, store, bus, replicas, runners } = this.#parts;
     scheduler.note("everything heals");
+    this.#dying = 0;
     bus.loss = 0;
     bus.slowMs = 250;
     network.heal();
@@ -214,10 +249,14 @@ class World {
     supervise();
   }
 
-  #isQuiet(): boolean {
-    if (this.#wishes > 0 || this.replicas.some(({ running }) => running === undefined)) return false;
-    for (const job of this.database.table("job").values()) if (!isConclusion(job.status)) return false;
-    return this.executions.live().length === 0;
+  /** What has not ended yet. */
+  #unfinished(): string | undefined {
+    if (this.#wishes > 0) return "a wish";
+    if (this.replicas.some(({ running }) => running === undefined)) return "the start of a server";
+    for (const job of this.database.table("job").values()) if (!isConclusion(job.status)) return `job ${job.id}`;
+    if (this.executions.live().length > 0) return "an execution";
+    const rotating = this.invariants.rotating(this.#parts.runners);
+    return rotating === undefined ? undefined : `the rotation of the token of ${rotating}`;
   }
 
   #submit(): void {
@@ -232,9 +271,10 @@ class World {
     const runs = [...this.database.table("run").values()].filter(({ run }) => !isConclusion(run.status));
     if (runs.length === 0) return;
     const { id } = this.scheduler.random.of(runs).run;
+    const triedAt = this.scheduler.now;
     this.#wish(`cancel run ${id}`, async (replica) => {
       await replica.cancel(id);
-      this.invariants.cancelled.set(id, this.scheduler.now);
+      this.invariants.cancelled.set(id, { triedAt, at: this.scheduler.now });
       this.scheduler.note(`run ${id} is cancelled`);
     });
   }
@@ -246,6 +286,21 @@ class World {
     this.#wish(`delete ${identity.name}`, async ({ started }) => {
       if (started === undefined) throw new AppError("unavailable", "the server is down");
       await started.services.editRunner.delete(identity.id, ACTOR);
+    });
+  }
+
+  /** A new token for a runner; the old one of the first runner, which has to stay, is not ended before its time. */
+  #rotate(): void {
+    const { runners } = this.#parts;
+    const { random } = this.scheduler;
+    const { identity } = random.of(runners);
+    const overlapMs = identity === runners[0]?.identity ? undefined : random.of([undefined, 0, 5_000, 120_000]);
+    if (overlapMs !== undefined) this.invariants.outOfTime.add(identity.name);
+    this.#wish(`rotate the token of ${identity.name}`, async ({ started }) => {
+      if (started === undefined) throw new AppError("unavailable", "the server is down");
+      const options = overlapMs === undefined ? {} : { overlapMs };
+      await started.services.runnerTokens.rotate(identity.id, ACTOR, options);
+      this.scheduler.note(`the token of ${identity.name} is to change, the old one works for ${overlapMs} ms`);
     });
   }
 

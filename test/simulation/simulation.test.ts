@@ -22,7 +22,10 @@ describe.runIf(only !== undefined)(`the simulation of seed ${only}`, () => {
 describe.skipIf(only !== undefined)("simulations of servers, runners and a store in which things go wrong", () => {
   const chunks = Array.from({ length: SEEDS / CHUNK }, (_, i) => ({ from: i * CHUNK + 1, to: (i + 1) * CHUNK }));
 
-  const totals = { runs: 0, jobs: 0, tasks: 0, executions: 0, lost: 0, notAcknowledged: 0, cancelled: 0 };
+  const totals: Record<keyof SimulationResult["counts"], number> = {
+    ...{ runs: 0, jobs: 0, tasks: 0, executions: 0, lost: 0, notAcknowledged: 0, cancelled: 0, endless: 0 },
+    ...{ rotations: 0, additional: 0, offeredAgain: 0 },
+  };
 
   it.each(chunks)("keep their promises for the seeds $from to $to", { timeout: TIMEOUT_MS }, async ({ from, to }) => {
     for (let seed = from; seed <= to; seed++) {

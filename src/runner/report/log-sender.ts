@@ -3,7 +3,7 @@ import { WireType } from "@bufbuild/protobuf/wire";
 import { backOffMs } from "../../lib/back-off.ts";
 import { WakeUp } from "../../lib/wake-up.ts";
 import { UpdateLogRequestSchema } from "../../protocol/messages.ts";
-import { classifyCallError, isTooLarge } from "../client.ts";
+import { classifyCallError, isTooLarge } from "../call-failure.ts";
 import { Outage } from "./outage.ts";
 import type { ReportParts } from "./report-parts.ts";
 import { type EncodedRows, encodeRows } from "./row-chunk.ts";

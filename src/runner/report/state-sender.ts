@@ -1,7 +1,7 @@
 import { backOffMs } from "../../lib/back-off.ts";
 import { WakeUp } from "../../lib/wake-up.ts";
 import { Result, type UpdateTaskResponse } from "../../protocol/messages.ts";
-import { classifyCallError } from "../client.ts";
+import { classifyCallError } from "../call-failure.ts";
 import type { FlushEnd } from "./log-sender.ts";
 import { Outage } from "./outage.ts";
 import type { ReportParts } from "./report-parts.ts";

@@ -88,6 +88,7 @@ export class MemoryStore implements Store {
       if (this.#options.isolation === "serial") await this.#database.locks.take(owner, "all");
       const value = await this.#body(view, work);
       await this.#options.pause?.("commit");
+      if (owner.dead === true) return await new Promise(() => {});
       this.#database.commit(view.changes);
       for (const taskId of view.orphanedLogs) this.#database.logs.delete(taskId);
       this.#database.locks.release(owner);

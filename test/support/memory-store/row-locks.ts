@@ -20,6 +20,7 @@ export class RowLocks {
 
   /** Waits for a lock; nothing to do for its owner. @throws Deadlock */
   async take(owner: LockOwner, name: string): Promise<void> {
+    if (owner.dead === true) return await new Promise(() => {});
     const lock = this.#locks.get(name);
     if (lock === undefined) {
       this.#locks.set(name, { owner, line: [] });
