@@ -5,15 +5,24 @@ import { AppError } from "../lib/errors.ts";
 import type { Ids } from "../lib/ids.ts";
 import type { JsonValue } from "../lib/json.ts";
 import type { Logger } from "../lib/logger.ts";
+import { callDeclaration } from "../workflow/call-declaration.ts";
+import { callInputs } from "../workflow/call-inputs.ts";
+import { callOutputs } from "../workflow/call-outputs.ts";
+import { callSecrets } from "../workflow/call-secrets.ts";
+import { wantedGroup } from "../workflow/concurrency.ts";
 import { decideJob } from "../workflow/decide-job.ts";
 import type { Diagnostic } from "../workflow/diagnostic.ts";
-import { expandJob, type JobContexts, type JobLeg } from "../workflow/expand-job.ts";
-import { fromJson, toText } from "../workflow/expressions/value.ts";
-import type { Workflow } from "../workflow/model.ts";
+import { expandJob, type JobContexts, type JobLeg, jobContextMap, legContext } from "../workflow/expand-job.ts";
+import type { EvaluationContext } from "../workflow/expressions/evaluation-context.ts";
+import { ExprObject, fromJson, toText } from "../workflow/expressions/value.ts";
+import { linkCalls, type WorkflowTree } from "../workflow/link-calls.ts";
+import { loadCalls } from "../workflow/load-calls.ts";
+import type { JobDefinition, Template, Workflow } from "../workflow/model.ts";
 import { type JobOutcome, mergeLegs, needsContext } from "../workflow/needs-context.ts";
 import { parseWorkflow } from "../workflow/parse-workflow.ts";
 import { type PlannedJob, planRun } from "../workflow/plan-run.ts";
 import type { ActionSource } from "./actions/action-source.ts";
+import { readCalled } from "./called-file.ts";
 import { runnerArch } from "./engine/default-variables.ts";
 import type { JobEvent, Outcome } from "./engine/job-event.ts";
 import type { JobRequest } from "./engine/job-request.ts";
@@ -78,41 +87,68 @@ export interface RunLocalOptions {
  * @throws AppError invalid when a file is wrong; not_found when nothing is to be run
  */
 export async function runLocal(options: RunLocalOptions): Promise<Outcome> {
-  const workflows = options.files.flatMap((file) => readWorkflow(file, options));
-  const wanted = workflows.filter((workflow) => workflow.on.has(options.event));
+  const workflows = options.files.map((file) => ({ file, workflow: readWorkflow(file, options) }));
+  const wanted = workflows.filter(({ workflow }) => workflow.on.has(options.event));
   if (wanted.length === 0) {
-    const events = [...new Set(workflows.flatMap((workflow) => [...workflow.on.keys()]))].join(", ");
+    const events = [...new Set(workflows.flatMap(({ workflow }) => [...workflow.on.keys()]))].join(", ");
     throw new AppError(
       "not_found",
       `no workflow declares the event '${options.event}'; declared are: ${events || "none"}`,
     );
   }
   const results: Outcome[] = [];
-  for (const workflow of wanted) results.push(...(await new LocalRun(workflow, options).run()));
+  const trees: WorkflowTree[] = [];
+  for (const { file, workflow } of wanted) trees.push(await linked(file.path, workflow, options));
+  for (const tree of trees) results.push(...(await new LocalRun(tree, options).run()));
   return (["failure", "cancelled"] as const).find((result) => results.includes(result)) ?? "success";
 }
 
-function readWorkflow(file: LocalWorkflowFile, { printer }: RunLocalOptions): Workflow[] {
+function readWorkflow(file: LocalWorkflowFile, { printer }: RunLocalOptions): Workflow {
   const { workflow, diagnostics } = parseWorkflow(file.source);
   if (diagnostics.length > 0) printer.problems(file.path, diagnostics);
   if (workflow === undefined) throw new AppError("invalid", `the workflow ${file.path} has errors: correct them first`);
-  return [workflow];
+  return workflow;
+}
+
+/** The workflow with those that it calls. */
+async function linked(path: string, workflow: Workflow, options: RunLocalOptions): Promise<WorkflowTree> {
+  const { tree, diagnostics } = linkCalls(workflow, await loadCalls(workflow, (name) => readCalled(name, options)));
+  if (diagnostics.length > 0) options.printer.problems(path, diagnostics);
+  if (tree === undefined)
+    throw new AppError("invalid", `the calls of the workflow ${path} have errors: correct them first`);
+  return tree;
+}
+
+/** A call by which a workflow is run. */
+interface LocalCall {
+  /** Display name of the calling job. */
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, JsonValue>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The run's own `github` context. */
+  readonly github: Readonly<Record<string, JsonValue>>;
 }
 
 /** One workflow, run. */
 class LocalRun {
+  readonly #tree: WorkflowTree;
   readonly #workflow: Workflow;
+  readonly #call: LocalCall | undefined;
   readonly #options: RunLocalOptions;
   readonly #github: Readonly<Record<string, JsonValue>>;
   readonly #inputs: Readonly<Record<string, JsonValue>>;
   readonly #outcomes = new Map<string, JobOutcome>();
 
-  constructor(workflow: Workflow, options: RunLocalOptions) {
+  constructor(tree: WorkflowTree, options: RunLocalOptions, call?: LocalCall) {
     const event = options.eventPayload ?? {};
+    const { workflow } = tree;
+    this.#tree = tree;
     this.#workflow = workflow;
+    this.#call = call;
     this.#options = options;
-    this.#github = { event_name: options.event, event: { ...event }, workflow: workflow.name ?? "", ...options.github };
-    this.#inputs = taskInputs(workflow, options.event, event["inputs"]);
+    const own = { event_name: options.event, event: { ...event }, workflow: workflow.name ?? "", ...options.github };
+    this.#github = call?.github ?? own;
+    this.#inputs = call?.inputs ?? taskInputs(workflow, options.event, event["inputs"]);
   }
 
   /** Results of the jobs, in the order they ran. */
@@ -121,7 +157,8 @@ class LocalRun {
     const plan = planRun(this.#workflow, { github: base.github, inputs: base.inputs, vars: base.vars });
     const [problem] = plan.diagnostics.filter((diagnostic) => diagnostic.severity === "error");
     if (problem !== undefined) throw new AppError("invalid", problem.message);
-    const wanted = withNeeds(plan.jobs, this.#options.jobs);
+    checkGroup(this.#workflow.concurrency, { contexts: jobContextMap(base) });
+    const wanted = withNeeds(plan.jobs, this.#call === undefined ? this.#options.jobs : undefined);
     for (const job of plan.jobs) if (wanted.has(job.key)) this.#outcomes.set(job.key, await this.#runPlanned(job));
     return [...this.#outcomes.values()].map((outcome) => outcome.result);
   }
@@ -138,19 +175,67 @@ class LocalRun {
     const decision = decideJob(definition, { contexts, ancestors: upstream, runCancelled });
     if (decision.kind === "error")
       throw new AppError("invalid", `the condition of the job '${definition.id}' is wrong: ${decision.message}`);
-    if (decision.kind === "skip" || definition.uses !== undefined) {
-      const result = decision.kind === "skip" ? "skipped" : "failure";
-      this.#options.printer.jobFinished(definition.id, result);
-      return { result, outputs: {} };
+    if (decision.kind === "skip") {
+      this.#options.printer.jobFinished(this.#shown(definition.id), "skipped");
+      return { result: "skipped", outputs: {} };
     }
     const legs = planned.dynamic ? expandJob(definition, contexts) : planned.legs;
+    const called = this.#tree.calls.get(definition.id);
     const outcomes: JobOutcome[] = [];
     for (const leg of legs) {
-      if (this.#isWanted(leg)) outcomes.push(await this.#runLeg(planned, leg, direct));
+      if (!this.#isWanted(leg)) continue;
+      checkGroup(definition.concurrency, legContext(contexts, leg));
+      const named = { ...leg, name: this.#shown(leg.name) };
+      const outcome =
+        called === undefined
+          ? await this.#runLeg(planned, named, direct)
+          : await this.#runCall(definition, called, named, contexts);
+      outcomes.push(outcome);
     }
     if (outcomes.length > 0) return mergeLegs(outcomes);
-    this.#options.printer.jobFinished(definition.id, "skipped", "no leg of its matrix was asked for");
+    this.#options.printer.jobFinished(this.#shown(definition.id), "skipped", "no leg of its matrix was asked for");
     return { result: "skipped", outputs: {} };
+  }
+
+  /** `caller / called`, as GitHub shows it. */
+  #shown(name: string): string {
+    return this.#call === undefined ? name : `${this.#call.name} / ${name}`;
+  }
+
+  async #runCall(
+    definition: JobDefinition,
+    tree: WorkflowTree,
+    leg: JobLeg,
+    contexts: JobContexts,
+  ): Promise<JobOutcome> {
+    const declaration = callDeclaration(tree.workflow);
+    if (declaration === undefined) throw new AppError("internal", `the workflow ${tree.name} cannot be called`);
+    const context = legContext(contexts, leg);
+    const { github, vars } = contexts;
+    const called = { contexts: jobContextMap({ github, vars, inputs: new ExprObject() }) };
+    const call = {
+      name: leg.name,
+      inputs: callInputs(declaration, definition.with, { caller: context, called }),
+      secrets: callSecrets(definition, tree.workflow, context, this.#secrets),
+      github: this.#github,
+    };
+    const run = new LocalRun(tree, this.#options, call);
+    const results = await run.run();
+    const result = WORST.find((candidate) => results.includes(candidate)) ?? "skipped";
+    const own = { github, vars, inputs: fromJson({ ...call.inputs }) };
+    return { result, outputs: callOutputs(tree.workflow, (key) => run.#outcomesOf(key), own) };
+  }
+
+  #outcomesOf(key: string): readonly JobOutcome[] {
+    const outcome = this.#outcomes.get(key);
+    return outcome === undefined ? [] : [outcome];
+  }
+
+  get #secrets(): Readonly<Record<string, string>> {
+    if (this.#call !== undefined) return this.#call.secrets;
+    return Object.fromEntries(
+      Object.entries(this.#options.secrets).map(([name, value]) => [name.toUpperCase(), value]),
+    );
   }
 
   #isWanted({ matrix }: JobLeg): boolean {
@@ -202,7 +287,7 @@ class LocalRun {
       github: { ...this.#github, job: jobId },
       inputs: this.#inputs,
       vars: options.vars,
-      secrets: options.secrets,
+      secrets: this.#call?.secrets ?? options.secrets,
       needs,
       matrix: leg.matrix,
       strategy: {
@@ -234,6 +319,14 @@ class LocalRun {
       needs: needsContext(new Map([...needs].map(([id, outcome]) => [id, [outcome]]))),
     };
   }
+}
+
+/** The results that outweigh others, the worst first. */
+const WORST = ["failure", "cancelled", "success"] as const;
+
+/** One run alone has its groups for itself; a mistake in one is told all the same. @throws AppError invalid */
+function checkGroup(concurrency: Template | undefined, context: EvaluationContext): void {
+  if (concurrency !== undefined) wantedGroup(concurrency, context);
 }
 
 /** The jobs that were asked for and all that they need. @throws AppError not_found */

@@ -1,15 +1,11 @@
 import type { JsonValue } from "../../lib/json.ts";
-import { callDeclaration } from "../../workflow/call-declaration.ts";
-import { evaluateMapping } from "../../workflow/evaluate-template.ts";
+import { callSecrets, type Secrets } from "../../workflow/call-secrets.ts";
 import { type JobContexts, legContext } from "../../workflow/expand-job.ts";
-import { ExprObject } from "../../workflow/expressions/value.ts";
 import { needsContext } from "../../workflow/needs-context.ts";
 import type { Job } from "../domain/run.ts";
 import { jobLeg } from "./job-leg.ts";
 import { type JobScope, ownKey, startedCall } from "./job-scope.ts";
 import { directNeeds, scopeContexts } from "./settle-graph.ts";
-
-type Secrets = Readonly<Record<string, string>>;
 
 /**
  * The secrets of a scope: all in the run's own file; in a called file those that its caller hands on by name, or all
@@ -23,16 +19,11 @@ export function calledSecrets(scope: JobScope, jobs: readonly Job[], contexts: J
   if (caller === undefined || parent === undefined) return all;
   const definition = parent.tree.workflow.jobs.get(ownKey(caller.key));
   const leg = jobLeg(caller);
-  if (definition?.secrets === undefined || leg === undefined) return {};
+  if (definition === undefined || leg === undefined) return {};
   const given = calledSecrets(parent, jobs, contexts, all);
-  const { secrets } = definition;
-  if (secrets.kind !== "mapping" && secrets.kind !== "expression") return given;
   const needs = needsContext(directNeeds(definition, parent, jobs));
-  const base = legContext({ ...scopeContexts({ contexts }, parent), needs }, leg);
-  const context = { contexts: new Map([...base.contexts, ["secrets", new ExprObject(Object.entries(given))]]) };
-  const declared = new Set(callDeclaration(scope.tree.workflow)?.secrets.map(({ name }) => name.toUpperCase()));
-  const values = evaluateMapping(secrets, context).map(([name, value]) => [name.toUpperCase(), value] as const);
-  return Object.fromEntries(values.filter(([name, value]) => declared.has(name) && value !== ""));
+  const context = legContext({ ...scopeContexts({ contexts }, parent), needs }, leg);
+  return callSecrets(definition, scope.tree.workflow, context, given);
 }
 
 /**

@@ -1,13 +1,12 @@
 import { AppError } from "../../lib/errors.ts";
 import { type CallDeclaration, callDeclaration } from "../../workflow/call-declaration.ts";
 import { callInputs } from "../../workflow/call-inputs.ts";
-import { evaluateText } from "../../workflow/evaluate-template.ts";
+import { callOutputs } from "../../workflow/call-outputs.ts";
 import { type JobContexts, jobContextMap, legContext } from "../../workflow/expand-job.ts";
 import { NeedsHash } from "../../workflow/expressions/needs-hash.ts";
 import { ExprObject, fromJson } from "../../workflow/expressions/value.ts";
 import type { WorkflowTree } from "../../workflow/link-calls.ts";
 import type { JobDefinition } from "../../workflow/model.ts";
-import { mergeLegs } from "../../workflow/needs-context.ts";
 import { MAX_JOBS, planRun } from "../../workflow/plan-run.ts";
 import type { Conclusion, Job } from "../domain/run.ts";
 import { jobLeg } from "./job-leg.ts";
@@ -77,7 +76,7 @@ export function concludeCall(
   const own = jobs.filter((job) => prefixOf(job.key) === scope.prefix);
   const status = conclusionOf(own);
   try {
-    const outputs = outputsOf(scope, jobs, contexts);
+    const outputs = callOutputs(scope.tree.workflow, (key) => legsOf(scope, key, jobs).map(jobOutcome), contexts);
     return { ...caller, status, cause: causeOf(status, own), outputs, stoppedAt: now };
   } catch (error) {
     const message = `the outputs of the called workflow cannot be evaluated: ${authorsMistake(error)}`;
@@ -88,18 +87,6 @@ export function concludeCall(
 function causeOf(status: Conclusion, jobs: readonly Job[]): Job["cause"] {
   if (status !== "cancelled") return CAUSES[status];
   return jobs.find((job) => job.status === "cancelled")?.cause ?? CAUSES.cancelled;
-}
-
-/** `on.workflow_call.outputs`, evaluated with the `jobs` context; those that are empty are left out. */
-function outputsOf(scope: JobScope, jobs: readonly Job[], contexts: JobContexts): Record<string, string> {
-  const declared = callDeclaration(scope.tree.workflow)?.outputs ?? [];
-  const results = [...scope.tree.workflow.jobs.keys()].map((key) => {
-    const { result, outputs } = mergeLegs(legsOf(scope, key, jobs).map(jobOutcome));
-    return [key, fromJson({ result, outputs: { ...outputs } })] as const;
-  });
-  const context = { contexts: jobContextMap(contexts, { jobs: new ExprObject(results) }) };
-  const values = declared.map(({ name, value }) => [name, evaluateText(value, context)] as const);
-  return Object.fromEntries(values.filter(([, value]) => value !== ""));
 }
 
 /** The sentence for a mistake in the files. @throws what is none */
