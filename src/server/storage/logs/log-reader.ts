@@ -6,7 +6,7 @@ import { logBlobKey, type PlacedSegment, readLogBlob } from "./log-blob.ts";
 import { logLines } from "./log-lines.ts";
 import type { LogCalls, LogRequest, LogSource, SourceRange } from "./log-messages.ts";
 import { makeFinder, scanSegment } from "./scan-segment.ts";
-import { pack, SEGMENT_BYTES, toSegments, unpack } from "./segment-codec.ts";
+import { packSearchable, SEGMENT_BYTES, toSegments, unpack } from "./segment-codec.ts";
 import type { SegmentReader } from "./segment-reader.ts";
 
 /** A piece of an answer is as large as this, or a segment larger. */
@@ -89,7 +89,7 @@ export class LogReader {
     let row = range.from;
     const flush = () => {
       for (const rows of toSegments(joinRows(open))) {
-        merged.push({ firstRow: row, rowCount: rows.count, data: pack(rows) });
+        merged.push({ firstRow: row, rowCount: rows.count, data: packSearchable(rows) });
         row += rows.count;
       }
       open = [];

@@ -2,7 +2,7 @@ import type { SqliteConnection, SqliteStatement } from "../sqlite-driver.ts";
 import { addRows, type GrowingLog } from "./add-rows.ts";
 import type { LogCalls, LogRequest } from "./log-messages.ts";
 import { PLACE } from "./log-place.ts";
-import { pack } from "./segment-codec.ts";
+import { packSearchable } from "./segment-codec.ts";
 
 /** Logs whose state is kept in memory. */
 const CACHED_LOGS = 10_000;
@@ -92,7 +92,7 @@ export class LogWriter {
     const state = this.#state(taskId);
     const { acked, segments } = addRows(state, index, rows, this.#largestLog);
     for (const { firstRow, rows: piece } of segments) {
-      this.#statements.insertSegment.run(taskId, firstRow, piece.count, pack(piece));
+      this.#statements.insertSegment.run(taskId, firstRow, piece.count, packSearchable(piece));
     }
     if (segments.length > 0) {
       this.#statements.grow.run(taskId, state.rows, state.bytes, state.capped ? 1 : 0, now);

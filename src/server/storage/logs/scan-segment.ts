@@ -1,25 +1,37 @@
 import type { LogMatch, LogQuery } from "../log-store.ts";
-import { openSegment } from "./segment-codec.ts";
+import { filterOf, openSegment } from "./segment-codec.ts";
+import { gramsOf, mayHold } from "./segment-filter.ts";
 
 /** Characters of a row that an answer holds. */
 const SHOWN_CHARS = 2_000;
 
-/** Finds the next place of a text at or behind an offset; -1 when there is none. */
-export type Finder = (text: Buffer) => (from: number) => number;
+/** Looks for one text. */
+export interface Finder {
+  /** Whether a segment has to be looked at. */
+  readonly mayBeIn: (segment: Uint8Array) => boolean;
+  /** Finds the next place in a text, at or behind an offset; -1 when there is none. */
+  readonly in: (text: Buffer) => (from: number) => number;
+}
 
 /** How a query is looked for in bytes, without decoding them. */
-export function makeFinder({ text, ignoreCase }: LogQuery): Finder {
+export function makeFinder(query: LogQuery): Finder {
+  const { text, ignoreCase } = query;
   // The line ends are between the rows, not in them.
-  if (text.includes("\n")) return () => () => -1;
+  if (text.includes("\n")) return { mayBeIn: () => false, in: () => () => -1 };
+  const grams = gramsOf(query);
+  const mayBeIn = (segment: Uint8Array) => mayHold(filterOf(segment), grams);
   const needle = Buffer.from(text);
-  if (!ignoreCase) return (haystack) => (from) => haystack.indexOf(needle, from);
+  if (!ignoreCase) return { mayBeIn, in: (haystack) => (from) => haystack.indexOf(needle, from) };
   const pattern = new RegExp([...text].map(anyCase).join(""), "g");
-  return (haystack) => {
-    const latin1 = haystack.toString("latin1");
-    return (from) => {
-      pattern.lastIndex = from;
-      return pattern.exec(latin1)?.index ?? -1;
-    };
+  return {
+    mayBeIn,
+    in: (haystack) => {
+      const latin1 = haystack.toString("latin1");
+      return (from) => {
+        pattern.lastIndex = from;
+        return pattern.exec(latin1)?.index ?? -1;
+      };
+    },
   };
 }
 
@@ -29,8 +41,9 @@ export function scanSegment(
   find: Finder,
   range: { readonly from: number; readonly to: number; readonly limit: number },
 ): LogMatch[] {
+  if (!find.mayBeIn(segment.data)) return [];
   const { text, times } = openSegment(segment.data);
-  const next = find(text);
+  const next = find.in(text);
   const matches: LogMatch[] = [];
   let row = segment.firstRow;
   let counted = 0;

@@ -2,11 +2,13 @@ import { promisify } from "node:util";
 import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type LogRows, sliceRows } from "../../domain/log-rows.ts";
 import { packRows } from "../../domain/log-rows-builder.ts";
+import { makeFilter } from "./segment-filter.ts";
 
 /*
  * A segment is a run of rows of one log, as it lies in the database and in a blob:
  *
- *   format (1 byte) · length of the body (4) · body, packed by zstd where the format says so
+ *   format (1 byte) · length of the body (4) · filter, where the format says so · body, packed by zstd where it says so
+ *   filter: binary logarithm of its length (1) · filter (segment-filter.ts)
  *   body: number of rows (4) · length of the times (4) · times · the rows, each with a line feed behind it
  *
  * Times are differences to the row before, in µs, as zigzag varints. Whole numbers are little-endian. The rows stand
@@ -18,6 +20,7 @@ const JSON_PLAIN = 0;
 const JSON_ZSTD = 1;
 const PLAIN = 2;
 const ZSTD = 3;
+const FILTER_ZSTD = 4;
 
 const HEAD_BYTES = 5;
 const BODY_HEAD_BYTES = 8;
@@ -63,24 +66,44 @@ export function beyond(firstRow: number, rows: LogRows, length: number): LogRows
   return sliceRows(rows, length - firstRow);
 }
 
-/** Rows as a segment. */
+/** Rows as a segment that a search need not unpack to see that it holds nothing. */
+export function packSearchable(rows: LogRows): Buffer {
+  const filter = makeFilter(rows.text);
+  if (filter.length === 0) return pack(rows);
+  const body = encode(rows);
+  return segmentOf(FILTER_ZSTD, body, [Buffer.of(Math.log2(filter.length)), filter, zstdCompressSync(body, LEVEL)]);
+}
+
+/** Rows as a segment, in less time. */
 export function pack(rows: LogRows): Buffer {
   const body = encode(rows);
-  return segmentOf(body, body.length < WORTH_PACKING ? body : zstdCompressSync(body, LEVEL));
+  if (body.length < WORTH_PACKING) return segmentOf(PLAIN, body, [body]);
+  return segmentOf(ZSTD, body, [zstdCompressSync(body, LEVEL)]);
 }
 
 /** The same in Node's thread pool. */
 export async function packLater(rows: LogRows): Promise<Buffer> {
   const body = encode(rows);
-  return segmentOf(body, body.length < WORTH_PACKING ? body : await compress(body, LEVEL));
+  if (body.length < WORTH_PACKING) return segmentOf(PLAIN, body, [body]);
+  return segmentOf(ZSTD, body, [await compress(body, LEVEL)]);
 }
 
-function segmentOf(body: Buffer, packed: Buffer): Buffer {
-  const segment = Buffer.allocUnsafeSlow(HEAD_BYTES + packed.length);
-  segment[0] = packed === body ? PLAIN : ZSTD;
+function segmentOf(format: number, body: Buffer, parts: readonly Uint8Array[]): Buffer {
+  const segment = Buffer.allocUnsafeSlow(HEAD_BYTES + parts.reduce((sum, { length }) => sum + length, 0));
+  segment[0] = format;
   segment.writeUInt32LE(body.length, 1);
-  packed.copy(segment, HEAD_BYTES);
+  let at = HEAD_BYTES;
+  for (const part of parts) {
+    segment.set(part, at);
+    at += part.length;
+  }
   return segment;
+}
+
+/** The filter of a segment; empty where it has none. */
+export function filterOf(segment: Uint8Array): Uint8Array {
+  if (segment[0] !== FILTER_ZSTD) return segment.subarray(0, 0);
+  return segment.subarray(HEAD_BYTES + 1, HEAD_BYTES + 1 + 2 ** (segment[HEAD_BYTES] ?? 0));
 }
 
 /** The rows of a segment. */
@@ -127,10 +150,10 @@ function decodeTimes(body: Buffer, count: number): Float64Array {
 
 function bodyOf(segment: Buffer): Buffer {
   switch (segment[0]) {
+    case FILTER_ZSTD:
+      return unpacked(segment, HEAD_BYTES + 1 + 2 ** segment.readUInt8(HEAD_BYTES));
     case ZSTD:
-      // A buffer of the right size from the start, and one that does not become full: else node grows it, at the
-      // price of the decompression itself.
-      return zstdDecompressSync(segment.subarray(HEAD_BYTES), { chunkSize: segment.readUInt32LE(1) + ROOM_BYTES });
+      return unpacked(segment, HEAD_BYTES);
     case PLAIN:
       return segment.subarray(HEAD_BYTES);
     case JSON_ZSTD:
@@ -140,6 +163,12 @@ function bodyOf(segment: Buffer): Buffer {
     default:
       throw new Error(`a log segment has the unknown format ${segment[0]}; a newer version may have written it`);
   }
+}
+
+function unpacked(segment: Buffer, start: number): Buffer {
+  // A buffer of the right size from the start, and one that does not become full: else node grows it, at the price of
+  // the decompression itself.
+  return zstdDecompressSync(segment.subarray(start), { chunkSize: segment.readUInt32LE(1) + ROOM_BYTES });
 }
 
 function fromJson(json: Buffer): Buffer {
