@@ -10,6 +10,7 @@ import { type Claim, type ClaimOutcome, claimJob } from "./claim-job.ts";
 import type { DispatchSettings } from "./dispatch-settings.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
+import type { RunTurns } from "./run-turns.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import type { PayloadDraft, TaskPayload, TaskPayloads } from "./task-payload.ts";
 import type { TokenHasher } from "./token-hasher.ts";
@@ -39,6 +40,7 @@ export class JobClaims {
   readonly #graph: JobGraph;
   readonly #identity: RunnerIdentity;
   readonly #settings: Pick<DispatchSettings, "emptyRunsOnMatches">;
+  readonly #turns: RunTurns;
 
   constructor(deps: {
     readonly store: Store;
@@ -51,6 +53,7 @@ export class JobClaims {
     readonly graph: JobGraph;
     readonly identity: RunnerIdentity;
     readonly settings: Pick<DispatchSettings, "emptyRunsOnMatches">;
+    readonly turns: RunTurns;
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
@@ -62,6 +65,7 @@ export class JobClaims {
     this.#graph = deps.graph;
     this.#identity = deps.identity;
     this.#settings = deps.settings;
+    this.#turns = deps.turns;
   }
 
   /**
@@ -101,9 +105,10 @@ export class JobClaims {
     tokenMac: string,
     call: Pick<Claim, "requestKey" | "isAwaited">,
   ): Promise<ClaimOutcome> {
-    const claim = {
+    const { runId } = draft.job;
+    const claim = (): Claim => ({
       jobId: draft.job.id,
-      runId: draft.run.id,
+      runId,
       runnerId,
       tokenMac,
       steps: draft.steps,
@@ -111,9 +116,12 @@ export class JobClaims {
       emptyRunsOnMatches: this.#settings.emptyRunsOnMatches,
       ...call,
       now: this.#clock.now(),
-    };
+    });
     try {
-      return await this.#store.write((tx) => claimJob(tx, claim));
+      return await this.#turns.claim(runId, async () =>
+        // The line may have been long.
+        call.isAwaited() ? await this.#store.write((tx) => claimJob(tx, claim())) : { kind: "late" },
+      );
     } catch (error) {
       if (error instanceof AppError && error.code === "conflict") return { kind: "lost" };
       throw error;

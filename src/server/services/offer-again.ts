@@ -67,7 +67,7 @@ export class OfferAgain {
     if (job === undefined || job.taskId !== taskId) return await this.#lookAgain(taskId);
     const draft = await this.#payloads.draft(job);
     const token = this.#ids.token();
-    const change = await this.#store.write(async (tx) => {
+    const change = await this.#changes.inTurn(taskId, async (tx) => {
       const task = await this.#changes.locked(tx, taskId);
       if (task === undefined || task.status !== "running" || task.acknowledgedAt !== null) return undefined;
       await tx.tasks.setToken(taskId, this.#hasher.mac(token));

@@ -21,6 +21,7 @@ import { Presence } from "./presence.ts";
 import { RegisterRunner } from "./register-runner.ts";
 import { RegistrationTokens } from "./registration-tokens.ts";
 import type { RunDefinitions } from "./run-definitions.ts";
+import { RunTurns } from "./run-turns.ts";
 import { RunnerIdentity } from "./runner-identity.ts";
 import { type RunnerTokenSettings, RunnerTokens } from "./runner-tokens.ts";
 import { RuntimeTokens } from "./runtime-tokens.ts";
@@ -112,6 +113,7 @@ function wire(deps: ProtocolServicesDeps) {
   const versions = new TasksVersions(store);
   const payloads = new TaskPayloads({ store, box, definitions, threads: deps.threads, runtimeTokens, settings });
   const dispatch = new DispatchSettings({ store, emptyRunsOnMatches: deps.emptyRunsOnMatches ?? true });
+  const turns = new RunTurns(store);
   const claims = new JobClaims({
     store,
     clock,
@@ -123,6 +125,7 @@ function wire(deps: ProtocolServicesDeps) {
     graph,
     identity,
     settings: dispatch,
+    turns,
   });
   const dispatcher: Dispatcher = new Dispatcher({
     ...{ store, clock, log, claims, openTasks, presence, versions, settings: dispatch, bus },
@@ -130,7 +133,7 @@ function wire(deps: ProtocolServicesDeps) {
     onRunnerChange: (runnerId) => streams.runnerChanged(runnerId),
   });
   const changes: TaskChanges = new TaskChanges({
-    ...{ store, clock, log, graph, openTasks, identity, dispatcher, bus },
+    ...{ store, clock, log, graph, openTasks, identity, dispatcher, bus, turns },
     cancelJobs: (jobs, cause) => cancelJobs.cancel(jobs, cause),
     taskChanged: (task) => streams.taskChanged(task),
   });
@@ -159,7 +162,7 @@ function wire(deps: ProtocolServicesDeps) {
     ...runnerRecords({ store, clock, ids, log, hasher, box, identity, dispatcher, openTasks, changes }),
     ...assignments,
     updateTask: new UpdateTask({
-      ...{ store, openTasks, changes },
+      ...{ openTasks, changes },
       resultCame: (runnerId, task) => streams.resultCame(runnerId, task),
     }),
     appendLog: new AppendLog({ store, openTasks, changes }),

@@ -12,6 +12,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import { updateRunStatus } from "./run-status-update.ts";
+import type { RunTurns } from "./run-turns.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
 import { writeJob } from "./write-job.ts";
 
@@ -42,6 +43,7 @@ export class TaskChanges {
   readonly #bus: ChangeBus;
   readonly #cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
   readonly #taskChanged: (task: Task) => void;
+  readonly #turns: RunTurns;
 
   constructor(deps: {
     readonly store: Store;
@@ -52,6 +54,7 @@ export class TaskChanges {
     readonly identity: RunnerIdentity;
     readonly dispatcher: Dispatcher;
     readonly bus: ChangeBus;
+    readonly turns: RunTurns;
     /** Cancels the jobs that the end of another one ends (fail-fast). */
     readonly cancelJobs: (jobs: readonly Job[], cause: Cause) => Promise<void>;
     /** Told of every task as it is after a change that is durable. */
@@ -67,6 +70,7 @@ export class TaskChanges {
     this.#bus = deps.bus;
     this.#cancelJobs = deps.cancelJobs;
     this.#taskChanged = deps.taskChanged;
+    this.#turns = deps.turns;
   }
 
   /**
@@ -74,13 +78,18 @@ export class TaskChanges {
    * @returns the task as it is now; undefined when there is none
    */
   async change(taskId: number, event: TaskEvent, message: string | null): Promise<Task | undefined> {
-    const change = await this.#store.write(async (tx) => {
+    const change = await this.inTurn(taskId, async (tx) => {
       const task = await this.locked(tx, taskId);
       return task === undefined ? undefined : await this.write(tx, task, event, message);
     });
     if (change === undefined) this.#openTasks.remove(taskId);
     else this.apply(change);
     return change?.task;
+  }
+
+  /** A transaction on a task, when it is its run's turn. */
+  inTurn<T>(taskId: number, work: (tx: WriteTables) => Promise<T>): Promise<T> {
+    return this.#turns.report(this.#openTasks.get(taskId)?.task.runId, () => this.#store.write(work));
   }
 
   /** The task, with the lock of its run taken; undefined when there is none. */

@@ -1,7 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import { type Conclusion, isConclusion } from "../domain/run.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
-import type { Store } from "../storage/store.ts";
 import type { OpenTask, OpenTasks } from "./open-tasks.ts";
 import { isOwnEnd, type TaskChanges } from "./task-changes.ts";
 
@@ -33,19 +32,16 @@ export interface TaskAnswer {
 
 /** Takes the reports of runners on their tasks (UpdateTask, reference/protocol.md §3.8). */
 export class UpdateTask {
-  readonly #store: Store;
   readonly #openTasks: OpenTasks;
   readonly #changes: TaskChanges;
   readonly #resultCame: (runnerId: number, task: Task) => void;
 
   constructor(deps: {
-    readonly store: Store;
     readonly openTasks: OpenTasks;
     readonly changes: TaskChanges;
     /** A runner is done with a task, also when its result came too late to count. */
     readonly resultCame: (runnerId: number, task: Task) => void;
   }) {
-    this.#store = deps.store;
     this.#openTasks = deps.openTasks;
     this.#changes = deps.changes;
     this.#resultCame = deps.resultCame;
@@ -80,7 +76,7 @@ export class UpdateTask {
     report: TaskReport,
     outputs: Readonly<Record<string, string>>,
   ): Promise<{ readonly task: Task; readonly keys: readonly string[] }> {
-    const { change, keys } = await this.#store.write(async (tx) => {
+    const { change, keys } = await this.#changes.inTurn(report.taskId, async (tx) => {
       const task = await this.#changes.locked(tx, report.taskId);
       if (task === undefined || task.runnerId !== runnerId) throw unknownTask(report.taskId);
       // Outputs that come after the end are not stored, since the jobs that need them have begun; they are listed so that the runner stops.
