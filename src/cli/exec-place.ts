@@ -48,6 +48,7 @@ export async function execPlace(
     localContainers({
       ...shared,
       name,
+      node: process.execPath,
       workRoot: join(folder, `${name}-jobs`),
       toolCache: join(folder, `${name}-tool-cache`),
       rules: { policy: { privileged: true, validVolumes: ["**"] }, limits: {}, options: "" },

@@ -189,4 +189,6 @@ export interface JobEnvironment extends AsyncDisposable {
   openFile(path: string): Promise<OpenFile | undefined>;
   /** The path of a program on the job's own PATH, or undefined. */
   which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined>;
+  /** The path of the Node that this program brings for actions; undefined where it has none that runs there. */
+  ownNode(): Promise<string | undefined>;
 }

@@ -44,6 +44,7 @@ export function machineExecutors(options: MachineExecutorOptions): (identity: Ru
       localContainers({
         ...shared,
         name,
+        node: process.execPath,
         workRoot: join(base, `${name}-jobs`),
         // what a job's root writes must not come into jobs of the host
         toolCache: join(base, `${name}-tool-cache`),

@@ -62,7 +62,7 @@ export async function containerSubject(
         ...left.containers.map(({ id }) => `container ${id}`),
         ...left.networks.map((id) => `network ${id}`),
         ...left.volumes.map((volume) => `volume ${volume}`),
-        ...(jobs ?? []).filter((entry) => entry !== ".claims"),
+        ...(jobs ?? []).filter((entry) => ![".claims", ".node"].includes(entry)),
         ...(claims ?? []),
       ];
     },

@@ -30,6 +30,7 @@ import { containerLabels, JOB_LABEL, ownerFilter } from "./container-labels.ts";
 import type { ContainerExecutorOptions } from "./container-options.ts";
 import { emptyFolder } from "./empty-folder.ts";
 import { ImageActions } from "./image-actions.ts";
+import { LENT_NODE, lendNode } from "./lent-node.ts";
 import { MountedFiles } from "./mounted-files.ts";
 import { containerFacts, type JobNetwork, startContainer } from "./running-container.ts";
 import { type ServicePlan, startServices } from "./services.ts";
@@ -118,6 +119,7 @@ export class ContainerExecutor implements Executor {
     return new ContainerJob({
       ...{ id: job.id, owner, engine, container, paths, files, grace, drainMs, clock, warn },
       hostWorkspace: hostPaths.workspace,
+      lentNode: this.#options.node === undefined ? undefined : LENT_NODE,
       actionContainers: this.#imageActions(engine, job, folder, { network, hosts: running.hosts }, remains),
       baseEnv: { ...env, HOME: INSIDE.home },
       containers: { container: facts, services: running.facts },
@@ -253,6 +255,7 @@ export class ContainerExecutor implements Executor {
     const hostPaths = await folders.create(job);
     const image = job.container?.image;
     this.#undo(stack, () => this.#removeFolders(engine, job.id, image));
+    const { node } = this.#options;
     const inside = (path: string) => INSIDE.work + path.slice(root.length);
     const paths: JobPaths = {
       workspace: inside(hostPaths.workspace),
@@ -265,6 +268,7 @@ export class ContainerExecutor implements Executor {
       { source: await realpath(this.#options.toolCache), target: INSIDE.toolCache },
       { source: hostPaths.home ?? root, target: INSIDE.home },
       ...(this.#options.mounts ?? []),
+      ...(node === undefined ? [] : [await lendNode(node, this.#options.workRoot)]),
     ];
     return { paths, hostPaths, mounts };
   }

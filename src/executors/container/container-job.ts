@@ -30,6 +30,8 @@ export interface ContainerJobParts {
   readonly container: string;
   readonly paths: JobPaths;
   readonly hostWorkspace: string;
+  /** Where the runner's Node is in the container, if it is there. */
+  readonly lentNode: string | undefined;
   readonly files: MountedFiles;
   readonly actionContainers: ActionContainers;
   readonly baseEnv: Readonly<Record<string, string>>;
@@ -64,6 +66,7 @@ export class ContainerJob implements JobEnvironment {
   readonly #disposed = new AbortController();
   readonly #found = new Map<string, string>();
   #cleaned: Promise<void> | undefined;
+  #ownNode: Promise<string | undefined> | undefined;
   #execs = 0;
   #oomKills = 0;
 
@@ -128,6 +131,20 @@ export class ContainerJob implements JobEnvironment {
     const [found] = lines;
     if (found !== undefined) this.#found.set(key, found);
     return found;
+  }
+
+  ownNode(): Promise<string | undefined> {
+    this.#ownNode ??= this.#tryNode();
+    return this.#ownNode;
+  }
+
+  /** Another C library, or none, keeps it from running. */
+  async #tryNode(): Promise<string | undefined> {
+    const { lentNode } = this.#parts;
+    if (lentNode === undefined) return undefined;
+    const options = { signal: this.#disposed.signal, output: () => undefined };
+    const exit = await this.#run({ argv: [lentNode, "--version"], cwd: "/", env: {} }, options);
+    return exit.kind === "exited" && exit.code === 0 ? lentNode : undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -26,6 +26,8 @@ export interface ContainerExecutorOptions {
   readonly mountSocket?: boolean | undefined;
   /** More folders for every job's container. @default none */
   readonly mounts?: readonly FolderMount[] | undefined;
+  /** A Node of this machine that actions run on, where the image's C library fits it. @default none; the image needs its own */
+  readonly node?: string | undefined;
   /** Longest wait for a service. @default 5 minutes */
   readonly serviceReadyMs?: number | undefined;
   /** @default 7.5 s and 2.5 s */

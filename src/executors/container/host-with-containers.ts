@@ -114,6 +114,10 @@ class HostJobWithContainers implements JobEnvironment {
     return this.#host.which(program, env);
   }
 
+  ownNode(): Promise<string | undefined> {
+    return this.#host.ownNode();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#all[Symbol.asyncDispose]();
   }

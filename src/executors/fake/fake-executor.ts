@@ -150,6 +150,10 @@ export class FakeEnvironment implements JobEnvironment {
     return programs[program];
   }
 
+  async ownNode(): Promise<undefined> {
+    return undefined;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.disposed) return;
     this.#disposed.abort("cancelled" satisfies KillReason);

@@ -100,6 +100,10 @@ export class HostJob implements JobEnvironment {
     return findProgram(program, { ...this.baseEnv, ...env }["PATH"]);
   }
 
+  async ownNode(): Promise<string> {
+    return process.execPath;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#cleaned ??= this.#clean();
     return this.#cleaned;

@@ -16,7 +16,7 @@ export async function runHook(run: JobRun, hook: "started" | "completed"): Promi
   const step: Step = { index: 0, range };
   const work = async (scope: StageScope) => {
     await scope.log(`A job ${hook} hook has been configured by the self-hosted runner administrator: ${path}`);
-    const argv = commandFor(path, run.parts.nodePath);
+    const argv = commandFor(path, (await scope.environment.ownNode()) ?? "node");
     return scope.end(await scope.exec({ argv, cwd: scope.environment.paths.workspace }));
   };
   const stage = hook === "started" ? "pre" : "post";

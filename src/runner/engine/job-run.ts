@@ -35,8 +35,6 @@ export interface JobRunParts {
   readonly ids: Ids;
   /** Where actions come from; absent where none can be fetched. */
   readonly actionSource: ActionSource | undefined;
-  /** The Node that JavaScript actions run on: its path, or its name on the job's PATH. */
-  readonly nodePath: string;
 }
 
 /** A job whose environment stands: what its stages share. */

@@ -7,16 +7,8 @@ import type { RunStage, StageScope, StepHandler } from "./step-handler.ts";
 /** Versions that actions may ask for; all of them run on the one Node of the job, as GitHub's runner does with old ones. */
 const VERSIONS: ReadonlySet<string> = new Set(["node12", "node16", "node20", "node22", "node24"]);
 
-/**
- * A JavaScript action.
- * @param node path of the job's Node, or its name on PATH
- * @throws AppError invalid when it asks for a Node that does not exist
- */
-export function nodeAction(
-  action: LoadedAction,
-  runs: Extract<ActionRuns, { kind: "node" }>,
-  node: string,
-): StepHandler {
+/** A JavaScript action. @throws AppError invalid when it asks for a Node that does not exist */
+export function nodeAction(action: LoadedAction, runs: Extract<ActionRuns, { kind: "node" }>): StepHandler {
   if (!VERSIONS.has(runs.using)) {
     throw new AppError(
       "invalid",
@@ -25,7 +17,7 @@ export function nodeAction(
   }
   const isLocal = action.repository === "";
   const stage = (script: string): RunStage => {
-    return (scope) => runNode(scope, action, { script, node });
+    return (scope) => runNode(scope, action, script);
   };
   return {
     // the files of a local action are not there yet when `pre` would run
@@ -42,7 +34,7 @@ export function nodeAction(
   };
 }
 
-async function runNode(scope: StageScope, action: LoadedAction, run: { script: string; node: string }) {
+async function runNode(scope: StageScope, action: LoadedAction, script: string) {
   const { metadata, directory, repository, ref } = action;
   const inputs = await actionInputs(scope, metadata);
   if (scope.stage === "main") {
@@ -52,12 +44,17 @@ async function runNode(scope: StageScope, action: LoadedAction, run: { script: s
   const github = { action_path: directory, action_repository: repository, action_ref: ref };
   const state = Object.fromEntries([...scope.saved].map(([name, value]) => [`STATE_${name}`, value]));
   const env = { ...inputVariables(inputs), ...state };
-  if (!/[/\\]/.test(run.node) && (await scope.environment.which(run.node, await scope.env())) === undefined) {
-    throw new AppError(
-      "not_found",
-      `the action '${action.uses}' needs '${run.node}', which is not on the PATH of the job: use an image that has it`,
-    );
-  }
-  const argv = [run.node, scope.join(directory, run.script)] as const;
+  const argv = [await findNode(scope, action), scope.join(directory, script)] as const;
   return scope.end(await scope.exec({ argv, cwd: scope.environment.paths.workspace }, { env, github }));
+}
+
+/** The runner's own, or else the image's. @throws AppError not_found */
+async function findNode(scope: StageScope, { uses }: LoadedAction): Promise<string> {
+  const { environment } = scope;
+  const found = (await environment.ownNode()) ?? (await environment.which("node", await scope.env()));
+  if (found !== undefined) return found;
+  throw new AppError(
+    "not_found",
+    `the action '${uses}' needs Node: the runner's does not run in this image, and there is no 'node' on the PATH of the job; use an image that has it`,
+  );
 }

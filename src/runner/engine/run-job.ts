@@ -121,8 +121,6 @@ async function runInEnvironment(
     const run = new JobRun({
       ...{ request, environment, platform, control, state, emit, masker, clock, ids },
       actionSource: options.actions,
-      // an image brings its own Node; on the host it is the one that runs this program
-      nodePath: environment.containers?.container === undefined ? process.execPath : "node",
     });
     await using _ = run.matchers;
     await say(`Workspace: ${environment.paths.workspace}`);

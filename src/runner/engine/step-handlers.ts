@@ -57,7 +57,7 @@ async function actionHandler(run: JobRun, action: LoadedAction, depth: number): 
   const { runs } = action.metadata;
   switch (runs.kind) {
     case "node":
-      return nodeAction(action, runs, run.parts.nodePath);
+      return nodeAction(action, runs);
     case "composite": {
       if (depth >= MAX_DEPTH) {
         const sentence = `the action '${action.uses}' is nested too deep: at most ${MAX_DEPTH} composite actions may call each other`;

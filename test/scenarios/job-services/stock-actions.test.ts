@@ -2,7 +2,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { machineActions } from "../../../src/runner/machine-actions.ts";
-import { serverWithRunner } from "../../support/server-with-runner.ts";
+import { ownAddress } from "../../../src/runner/services/own-address.ts";
+import { testEngine } from "../../support/engines.ts";
+import { containerSubject } from "../../support/executor-container-subject.ts";
+import { type ServerWithRunner, serverWithRunner } from "../../support/server-with-runner.ts";
 
 /** A folder with git repositories `actions/checkout`, `actions/upload-artifact`, `actions/download-artifact`, `actions/cache`. */
 const mirrors = process.env["ACT_RUNNER_TEST_ACTION_MIRRORS"];
@@ -17,10 +20,14 @@ const VERSIONS: readonly (readonly [checkout: string, upload: string, download: 
   ["v7", "v7", "v8", "v5"],
 ];
 
+/** What git and a Node of this machine need in an image that has a shell alone. */
+const FOLDERS = ["/usr", "/lib", "/lib64"].map((source) => ({ source, target: source, readOnly: true }));
+
 const steps = (text: string) => text.replaceAll(/^/gm, "      ");
 
-function workflow([checkout, upload, download, cache]: (typeof VERSIONS)[number]): string {
+function workflow([checkout, upload, download, cache]: (typeof VERSIONS)[number], path?: string): string {
   return `on: workflow_dispatch
+env: ${path === undefined ? "{}" : `{ PATH: "${path}" }`}
 jobs:
   make:
     runs-on: linux
@@ -62,6 +69,26 @@ ${steps(`- uses: actions/checkout@${checkout}
 `;
 }
 
+async function expectAll(given: ServerWithRunner): Promise<void> {
+  const { conclusion, log, id } = await given.run("ci.yml");
+  expect([conclusion, conclusion === "success" ? "" : log]).toEqual(["success", ""]);
+  expect(log).toMatch(/^\S+ hit=\[(false)?\]$/m);
+  expect(log).toMatch(/^\S+ upload \d+ ([0-9a-f]{64})?$/m);
+  expect(log).toMatch(/^\S+ restored linux-1 dep$/m);
+  expect(log).toMatch(/^\S+ files \.\/1 \.\/2$/m);
+  expect(log).toMatch(/^\S+ (one|two)$/m);
+  const { artifacts } = (await given.server.admin.get(`/repos/olga/app/actions/runs/${id}/artifacts`)).json;
+  expect(artifacts.map((artifact: { name: string }) => artifact.name)).toEqual(["all"]);
+  const { actions_caches } = (await given.server.admin.get("/repos/olga/app/actions/caches")).json;
+  expect(actions_caches.map((entry: { key: string }) => entry.key).sort()).toEqual(["linux-1", "saved-alone"]);
+}
+
+const stockActions = (folder: string) =>
+  machineActions({
+    ...{ cacheDir: join(folder, "actions"), environment: { PATH: process.env["PATH"] }, ids: systemIds },
+    githubMirror: `file://${mirrors}`,
+  });
+
 describe.skipIf(mirrors === undefined)(
   "the stock actions, unmodified, against our server",
   { timeout: 180_000 },
@@ -70,24 +97,40 @@ describe.skipIf(mirrors === undefined)(
       await using given = await serverWithRunner({
         files: { "file.txt": "content\n", ".gitea/workflows/ci.yml": workflow(versions) },
         config: { "runner.builtin_actions": "false" },
-        parts: (folder) => ({
-          actions: machineActions({
-            ...{ cacheDir: join(folder, "actions"), environment: { PATH: process.env["PATH"] }, ids: systemIds },
-            githubMirror: `file://${mirrors}`,
-          }),
-        }),
+        parts: (folder) => ({ actions: stockActions(folder) }),
       });
-      const { conclusion, log, id } = await given.run("ci.yml");
-      expect([conclusion, conclusion === "success" ? "" : log]).toEqual(["success", ""]);
-      expect(log).toMatch(/^\S+ hit=\[(false)?\]$/m);
-      expect(log).toMatch(/^\S+ upload \d+ ([0-9a-f]{64})?$/m);
-      expect(log).toMatch(/^\S+ restored linux-1 dep$/m);
-      expect(log).toMatch(/^\S+ files \.\/1 \.\/2$/m);
-      expect(log).toMatch(/^\S+ (one|two)$/m);
-      const { artifacts } = (await given.server.admin.get(`/repos/olga/app/actions/runs/${id}/artifacts`)).json;
-      expect(artifacts.map((artifact: { name: string }) => artifact.name)).toEqual(["all"]);
-      const { actions_caches } = (await given.server.admin.get("/repos/olga/app/actions/caches")).json;
-      expect(actions_caches.map((entry: { key: string }) => entry.key).sort()).toEqual(["linux-1", "saved-alone"]);
+      await expectAll(given);
     });
   },
 );
+
+for (const name of ["docker", "podman"] as const) {
+  const found = await testEngine(name);
+  const address = ownAddress();
+  const missing = "missing" in found ? found.missing : undefined;
+  const reason = missing ?? (address === undefined ? "this machine has no address but loopback" : undefined);
+  if (reason !== undefined) console.warn(`the stock actions in containers of ${name} are skipped: ${reason}`);
+
+  describe.skipIf(mirrors === undefined || reason !== undefined)(
+    `the stock actions, unmodified, in containers of ${name} without Node`,
+    { timeout: 300_000 },
+    () => {
+      it.each(VERSIONS)("checkout@%s upload-artifact@%s download-artifact@%s cache@%s", async (...versions) => {
+        if (!("engine" in found)) return;
+        await using subject = await containerSubject(found.engine, { mounts: FOLDERS, node: process.execPath });
+        await using given = await serverWithRunner({
+          files: { "file.txt": "content\n", ".gitea/workflows/ci.yml": workflow(versions, "/usr/bin:/bin") },
+          server: { listen: `${address}:0` },
+          config: { "runner.builtin_actions": "false" },
+          labels: [`linux:${name}://${found.engine.image}`],
+          parts: (folder) => ({
+            actions: stockActions(folder),
+            executors: async () => ({ [name]: subject.containers }),
+          }),
+        });
+        await expectAll(given);
+        expect(await subject.leftovers()).toEqual([]);
+      });
+    },
+  );
+}
