@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jobHandle } from "../domain/job-handle.ts";
 import { PLACES } from "./places.ts";
 import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
@@ -12,6 +13,7 @@ const waitingJob = z.object({
   id: z.number(),
   run_id: z.number(),
   attempt: z.number(),
+  handle: z.string(),
   repo_id: z.number(),
   owner_id: z.number(),
   name: z.string(),
@@ -44,6 +46,7 @@ export function waitingJobRoutes(app: RestApp, deps: RestDeps): void {
             if (offered !== undefined && !job.runsOn.every((label) => offered.has(label))) continue;
             found.push({
               ...{ id: job.id, run_id: job.runId, attempt: job.attempt, name: job.name, task_id: 0, status: "waiting" },
+              handle: jobHandle({ jobId: job.id, attempt: job.attempt }),
               ...{ repo_id: job.repositoryId, owner_id: job.ownerId, needs: [...job.needs], runs_on: [...job.runsOn] },
             });
           }

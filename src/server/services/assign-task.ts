@@ -93,7 +93,8 @@ export class AssignTask {
     try {
       while (payloads.length + 1 < Math.min(capacity, MOST_TASKS) && !call.signal.aborted) {
         const requestKey = call.requestKey === null ? null : `${call.requestKey}+${payloads.length + 1}`;
-        const payload = await this.#next(runner, { ...call, waitMs: 0, requestKey });
+        // The first task must not come too late on account of the others.
+        const payload = await this.#next(runner, { ...call, timeoutMs: MARGIN_MS, waitMs: 0, requestKey });
         if (payload === undefined) break;
         payloads.push(payload);
       }
@@ -113,7 +114,9 @@ export class AssignTask {
     const again = this.#offerAgain.due(runner.id, call.requestKey).open;
     if (again?.task.jobId === job.id) return { payload: await this.#offerAgain.offer(again), tasksVersion };
     const { requestKey, signal } = call;
-    const made = await this.#dispatcher.next({ ...runner, boundJobId: job.id }, { until: 0, requestKey, signal });
+    const answerBy = this.#clock.now() + longestMs(call);
+    const wanting = { ...runner, boundJobId: job.id };
+    const made = await this.#dispatcher.next(wanting, { until: 0, answerBy, requestKey, signal });
     return { payload: made?.payload, tasksVersion };
   }
 
@@ -143,14 +146,10 @@ export class AssignTask {
     }
   }
 
-  async #next(
-    runner: Runner,
-    { timeoutMs, waitMs = Number.POSITIVE_INFINITY, requestKey, signal }: Fetch,
-  ): Promise<TaskPayload | undefined> {
-    const longest =
-      timeoutMs === undefined ? PARK_WITHOUT_DEADLINE_MS : Math.min(timeoutMs - MARGIN_MS, LONGEST_PARK_MS);
-    const parkMs = Math.min(longest, waitMs);
-    const due = this.#clock.now() + parkMs;
+  async #next(runner: Runner, call: Fetch): Promise<TaskPayload | undefined> {
+    const { waitMs = Number.POSITIVE_INFINITY, requestKey, signal } = call;
+    const answerBy = this.#clock.now() + longestMs(call);
+    const due = Math.min(answerBy, this.#clock.now() + waitMs);
     for (;;) {
       const again = this.#offerAgain.due(runner.id, requestKey);
       if (again.open !== undefined) {
@@ -159,7 +158,7 @@ export class AssignTask {
         continue;
       }
       const until = Math.min(due, again.at);
-      const made = await this.#dispatcher.next(runner, { until, requestKey, signal });
+      const made = await this.#dispatcher.next(runner, { until, answerBy, requestKey, signal });
       if (made !== undefined) return made.payload;
       // The claim found what another replica gave to an earlier call with the key.
       if (requestKey !== null && this.#offerAgain.due(runner.id, requestKey).open !== undefined) continue;
@@ -167,6 +166,11 @@ export class AssignTask {
       if (this.#clock.now() < until) return undefined;
     }
   }
+}
+
+/** How long a call may take at most. */
+function longestMs({ timeoutMs }: Fetch): number {
+  return timeoutMs === undefined ? PARK_WITHOUT_DEADLINE_MS : Math.min(timeoutMs - MARGIN_MS, LONGEST_PARK_MS);
 }
 
 /** Checks an idempotency key of the wire. @throws AppError invalid when it is too long to be one */

@@ -21,8 +21,10 @@ const LEAST_CLAIM_MS = 500;
 
 /** How long and for whom a poll waits. */
 export interface PollOptions {
-  /** Epoch ms at which the answer is due. */
+  /** Epoch ms until which there may be no answer because there is no job. */
   readonly until: number;
+  /** Epoch ms at which the caller has to be answered: a claim that takes longer makes no task. @default `until` */
+  readonly answerBy?: number;
   readonly requestKey: string | null;
   /** Aborts when the caller is gone. */
   readonly signal: AbortSignal;
@@ -272,9 +274,9 @@ export class Dispatcher {
   async #try(
     job: WaitingJob,
     runner: Runner,
-    { until, requestKey, signal }: PollOptions,
+    { until, answerBy = until, requestKey, signal }: PollOptions,
   ): Promise<MadeTask | "lost" | "refused" | "late"> {
-    const latest = Math.max(until, this.#clock.now() + LEAST_CLAIM_MS);
+    const latest = Math.max(answerBy, this.#clock.now() + LEAST_CLAIM_MS);
     const isAwaited = () => !signal.aborted && this.#clock.now() <= latest;
     try {
       const outcome = await this.#claims.claim(job.id, runner, { requestKey, isAwaited });

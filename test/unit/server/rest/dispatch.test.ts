@@ -70,7 +70,7 @@ describe("handing out jobs", () => {
     await start({ emptyRunsOn });
     const runner = await scriptedRunner(server.url, token);
     await submit("any");
-    const task = await runner.fetch(1_000);
+    const task = await runner.fetch(emptyRunsOn === "none" ? 1_000 : 20_000);
     expect(task === undefined).toBe(emptyRunsOn === "none");
   });
 
@@ -94,6 +94,27 @@ describe("handing out jobs", () => {
     });
     await submit("linux");
     expect(await runner.fetch()).toBeDefined();
+  });
+
+  it("an autoscaler sees what waits for which labels, and has a job done by its handle", async () => {
+    await start();
+    const ids = [await submit("linux"), await submit("linux"), await submit("gpu")];
+    const waiting = async (labels: string) =>
+      (await server.admin.get(`/admin/actions/runners/jobs?labels=${labels}`)).json as {
+        run_id: number;
+        handle: string;
+      }[];
+    const runsFor = async (labels: string) => new Set((await waiting(labels)).map((job) => job.run_id));
+    expect(await runsFor("linux,x64")).toEqual(new Set([ids[0], ids[1]]));
+    expect(await runsFor("gpu")).toEqual(new Set([ids[2]]));
+    const handle = (await waiting("linux")).find((job) => job.run_id === ids[1])?.handle ?? "";
+    const runner = await scriptedRunner(server.url, token);
+    const { task } = await runner.client.fetchSingleTask({ tasksVersion: 0n, handle }, { timeoutMs: 5_000 });
+    expect(task?.context?.["run_id"]).toBe(String(ids[1]));
+    expect(await runsFor("linux")).toEqual(new Set([ids[0]]));
+    expect(
+      (await runner.client.fetchSingleTask({ tasksVersion: 0n, handle }, { timeoutMs: 5_000 })).task,
+    ).toBeUndefined();
   });
 
   it("the runner with the higher priority gets the job", async () => {

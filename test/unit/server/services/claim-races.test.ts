@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
+import { jobHandle } from "../../../../src/server/domain/job-handle.ts";
 import type { ProtocolServices } from "../../../../src/server/services/protocol-services.ts";
 import { openSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { storeKinds } from "../../../support/stores.ts";
+import { FakeClock } from "./fake-clock.ts";
 
 const ACTOR = { accountId: null, address: null };
 
@@ -12,6 +14,9 @@ async function makeRunner({ registrationTokens, registerRunner }: ProtocolServic
   const about = { name: "r", token, version: "1", labels: ["linux"], ephemeral: false, capabilities: [] };
   return (await registerRunner.register(about, "127.0.0.1")).runner;
 }
+
+/** A call that does not wait for a job to come. */
+const atOnce = () => ({ timeoutMs: 60_000, waitMs: 0, requestKey: null, signal: new AbortController().signal });
 
 describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of two servers on one $name", (kind) => {
   it("give each job to one runner", async () => {
@@ -24,8 +29,7 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
     const poll = async (services: ProtocolServices) => {
       const runner = await makeRunner(services);
       for (;;) {
-        const call = { timeoutMs: 0, requestKey: null, signal: new AbortController().signal };
-        const { payload } = await services.assignTask.fetch(runner, call);
+        const { payload } = await services.assignTask.fetch(runner, atOnce());
         if (payload === undefined) return;
         taken.push(payload.id);
       }
@@ -48,14 +52,39 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
     const jobs = await subject.addJobs(20);
     await second.dispatcher.reconcile();
     const answers = await Promise.all(
-      pollers.map(({ services, runner }) =>
-        services.assignTask.fetch(runner, { timeoutMs: 0, requestKey: null, signal: new AbortController().signal }),
-      ),
+      pollers.map(({ services, runner }) => services.assignTask.fetch(runner, atOnce())),
     );
     const claimed = await Promise.all(jobs.map(({ id }) => subject.store.read.jobs.get(id)));
     const given = new Set(answers.map(({ payload }) => payload?.id));
     expect(given).toEqual(new Set(claimed.map((job) => job?.taskId)));
     expect(given.size).toBe(20);
+  });
+
+  it("are waited for as long as the caller waits, also when he asks for what is there now, or for one job", async () => {
+    const clock = new FakeClock();
+    await using subject = await openSubject({ kind, clock });
+    const { services, store } = subject;
+    const runner = await makeRunner(services);
+    const call = atOnce();
+    for (const how of ["now", "handle"] as const) {
+      const [job] = await subject.addJobs(1);
+      if (job === undefined) throw new Error("no job");
+      const [locked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const holding = store.write(async (tx) => {
+        await tx.runs.lock(job.runId);
+        locked.resolve();
+        await letGo.promise;
+      });
+      await locked.promise;
+      const handle = jobHandle({ jobId: job.id, attempt: job.attempt });
+      const { assignTask } = services;
+      const asked = how === "now" ? assignTask.fetch(runner, call) : assignTask.fetchByHandle(runner, handle, call);
+      await eventually("the claim", () => services.dispatcher.counts.waitingJobs === 0);
+      clock.advance(5_000);
+      letGo.resolve();
+      await holding;
+      expect([how, (await asked).payload === undefined]).toEqual([how, false]);
+    }
   });
 
   it("make no task for a caller that has gone while they waited for the lock; the job goes to the next", async () => {
