@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Result, UpdateTaskRequestSchema } from "../src/protocol/messages.ts";
 import type { ServerProcess } from "../test/support/server-process.ts";
-import type { Identity } from "./bench-server.ts";
+import { cpuSeconds, type Identity } from "./bench-server.ts";
 import { type Http1Connection, openHttp1 } from "./http1-connection.ts";
 import { PollFleet, type Received } from "./poll-fleet.ts";
 
@@ -92,11 +92,19 @@ export async function timeChains(
   }
 }
 
-/** Hands out jobs that wait already to a fleet as fast as it goes; resolves to the seconds that took. */
-export async function timeAssignments(port: number, identities: readonly Identity[], jobs: number): Promise<number> {
+/**
+ * Hands out jobs that wait already to a fleet as fast as it goes; resolves to the seconds that took, and to the
+ * server's processor time.
+ */
+export async function timeAssignments(
+  server: ServerProcess,
+  identities: readonly Identity[],
+  jobs: number,
+): Promise<{ readonly seconds: number; readonly cpu: number }> {
+  const port = Number(new URL(server.url).port);
   const { promise, resolve } = Promise.withResolvers<void>();
   let left = jobs;
-  const start = performance.now();
+  const [start, cpu] = [performance.now(), cpuSeconds(server.pid)];
   const onTask = ({ runner }: Received) => {
     left--;
     if (left > 0) runner.poll();
@@ -105,7 +113,7 @@ export async function timeAssignments(port: number, identities: readonly Identit
   const fleet = new PollFleet(port, identities, { deadlineMs: 5_000, pauseMs: () => 0, onTask });
   try {
     await promise;
-    return (performance.now() - start) / 1_000;
+    return { seconds: (performance.now() - start) / 1_000, cpu: cpuSeconds(server.pid) - cpu };
   } finally {
     await fleet.end();
   }

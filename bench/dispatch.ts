@@ -134,9 +134,7 @@ async function latencyBesideLists(bench: Bench): Promise<void> {
 async function assignments(bench: Bench): Promise<void> {
   await submit(bench.server, "wide.yml", WIDE_RUNS);
   const jobs = WIDE_RUNS * WIDE;
-  const before = cpuSeconds(bench.server.pid);
-  const seconds = await timeAssignments(port(bench), bench.runners.slice(0, RUNNERS), jobs);
-  const cpu = cpuSeconds(bench.server.pid) - before;
+  const { seconds, cpu } = await timeAssignments(bench.server, bench.runners.slice(0, RUNNERS), jobs);
   figure("assignments a second, SQLite synchronous=FULL", jobs / seconds, "/s", { atLeast: 1_000 });
   figure("assignments for each second of processor time", jobs / cpu, "/cpu-s");
 }

@@ -34,7 +34,9 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     request.once("end", () =>
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
-    request.once("close", () => reject(new ConnectError("the message did not arrive whole", Code.Canceled)));
+    request.once("close", () => {
+      if (!request.complete) reject(new ConnectError("the message did not arrive whole", Code.Canceled));
+    });
     request.once("error", reject);
   });
 }

@@ -9,7 +9,7 @@ import type { PayloadLeg, PlanFacts, ReadWorkflow, WorkflowAnswer, WorkflowAsk }
 /** A file at the limits of the language takes 1 to 3 s on a slow machine. */
 const LIMIT_MS = 10_000;
 const MOST_WAITING = 2_000;
-/** Characters of payloads, and of the files they come from, that are kept. */
+/** Characters of payloads that are kept, and of the files they come from. */
 const KEPT_CHARACTERS = 16 * 1024 * 1024;
 
 /** The worker file beside this one: `.ts` when run from source, `.js` when built. */
@@ -25,7 +25,10 @@ const WORKER_FILE = new URL(
 export class WorkflowThreads implements AsyncDisposable {
   readonly #submitted: WorkerPool<WorkflowAsk, WorkflowAnswer>;
   readonly #handedOut: WorkerPool<WorkflowAsk, WorkflowAnswer>;
-  /** Payloads by what they are made of: most runs of a repository have the workflow of the run before. */
+  /** Numbers of files: most runs of a repository have the workflow of the run before. */
+  readonly #files = new BoundedMap<string, number>(KEPT_CHARACTERS, (source) => source.length);
+  #lastFile = 0;
+  /** Payloads by what they are made of. */
   readonly #payloads = new BoundedMap<string, string>(KEPT_CHARACTERS, (key, text) => key.length + text.length);
   /** Those that are being made. */
   readonly #making = new Map<string, Promise<string>>();
@@ -55,9 +58,16 @@ export class WorkflowThreads implements AsyncDisposable {
   async payload(source: string, jobId: string, leg: PayloadLeg, workflowName?: string): Promise<string> {
     const { name, runsOn, matrix } = leg;
     const wanted = { jobId, leg: { name, runsOn, matrix }, workflowName };
-    const key = `${JSON.stringify(wanted)}${source}`;
+    const key = `${this.#fileOf(source)} ${JSON.stringify(wanted)}`;
     const ask = { kind: "payload", source, ...wanted } as const;
     return this.#payloads.get(key) ?? (await (this.#making.get(key) ?? this.#make(key, ask)));
+  }
+
+  /** A short name for the file: the long text is looked up once for each payload. */
+  #fileOf(source: string): number {
+    const file = this.#files.get(source) ?? ++this.#lastFile;
+    this.#files.set(source, file);
+    return file;
   }
 
   #make(key: string, ask: WorkflowAsk): Promise<string> {

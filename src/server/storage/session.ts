@@ -1,6 +1,7 @@
 import type { EntityManager } from "typeorm";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
+import type { CommitMemory } from "./commit-memory.ts";
 import { databaseError, endsTransaction } from "./database-errors.ts";
 import type { Dialect } from "./dialect.ts";
 import type { ListReader } from "./lists/list-reader.ts";
@@ -12,6 +13,8 @@ export interface ReadSide {
   /** Called before each statement; throws where statements are forbidden. */
   readonly guard: () => void;
   readonly lists: ListReader;
+  /** Absent where other processes write, too. */
+  readonly memory?: CommitMemory;
 }
 
 /**
@@ -85,6 +88,13 @@ export class Session {
     } catch (error) {
       throw databaseError(error);
     }
+  }
+
+  /** The answer of a query that many ask at the same time; on the read side of the embedded database it is asked once a commit. */
+  async shared<T>(key: string, read: () => Promise<T>): Promise<T> {
+    if (this.#readSide?.memory === undefined) return await read();
+    this.#readSide.guard();
+    return await this.#readSide.memory.of(key, read);
   }
 
   /** Runs a statement that changes rows; only inside a transaction. */

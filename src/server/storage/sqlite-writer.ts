@@ -1,6 +1,7 @@
 import type { DataSource, QueryRunner } from "typeorm";
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
+import type { CommitMemory } from "./commit-memory.ts";
 import { databaseError } from "./database-errors.ts";
 import { Session } from "./session.ts";
 import type { WriteTables } from "./store.ts";
@@ -29,16 +30,24 @@ export class SqliteWriter implements AsyncDisposable {
   readonly #dataSource: DataSource;
   readonly #scope: TransactionScope;
   readonly #clock: Clock;
+  readonly #memory: CommitMemory;
   readonly #onOrphanedLogs: () => void;
   #queue: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed: boolean = false;
 
-  /** @param onOrphanedLogs called after a commit that left logs to delete */
-  constructor(dataSource: DataSource, scope: TransactionScope, clock: Clock, onOrphanedLogs: () => void) {
+  /** @param memory of the read side @param onOrphanedLogs called after a commit that left logs to delete */
+  constructor(
+    dataSource: DataSource,
+    scope: TransactionScope,
+    clock: Clock,
+    memory: CommitMemory,
+    onOrphanedLogs: () => void,
+  ) {
     this.#dataSource = dataSource;
     this.#scope = scope;
     this.#clock = clock;
+    this.#memory = memory;
     this.#onOrphanedLogs = onOrphanedLogs;
   }
 
@@ -84,6 +93,8 @@ export class SqliteWriter implements AsyncDisposable {
       await runner.query("ROLLBACK").catch(() => undefined);
       this.#giveUp(batch, error);
       return;
+    } finally {
+      this.#memory.clear();
     }
     for (const done of settle) done();
   }

@@ -22,8 +22,10 @@ export class RepositoryTable implements RepositoryWrites {
     this.#session = session;
   }
 
-  async get(id: number): Promise<Repository | undefined> {
-    return (await this.#session.rows(`${SELECT} WHERE r.id = ?`, [id])).map(toRepository)[0];
+  get(id: number): Promise<Repository | undefined> {
+    return this.#session.shared(`repository ${id}`, async () => {
+      return (await this.#session.rows(`${SELECT} WHERE r.id = ?`, [id])).map(toRepository)[0];
+    });
   }
 
   async getMany(ids: readonly number[]): Promise<readonly Repository[]> {

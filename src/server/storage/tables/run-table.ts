@@ -19,7 +19,7 @@ export class RunTable implements RunWrites {
   }
 
   get(id: number): Promise<Run | undefined> {
-    return this.#session.first(rows, "WHERE id = ?", [id]);
+    return this.#session.shared(`run ${id}`, () => this.#session.first(rows, "WHERE id = ?", [id]));
   }
 
   list(filter: RunFilter, page: PageRequest): Promise<Page<Run>> {

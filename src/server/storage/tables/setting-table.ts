@@ -8,6 +8,8 @@ import type { Setting, SettingWrites } from "../store.ts";
 
 const rows = new RowMapper<SettingRow>(settingEntity);
 
+type Visible = Awaited<ReturnType<SettingWrites["visibleTo"]>>[number];
+
 /** Secrets and variables. */
 export class SettingTable implements SettingWrites {
   readonly #session: Session;
@@ -22,13 +24,12 @@ export class SettingTable implements SettingWrites {
     return found.map(({ name, value, description, createdAt }) => ({ name, value, description, createdAt }));
   }
 
-  async visibleTo({
-    ownerId,
-    repositoryId,
-  }: {
-    readonly ownerId: number;
-    readonly repositoryId: number;
-  }): Promise<readonly (Setting & { readonly kind: "secret" | "variable"; readonly scope: Scope })[]> {
+  visibleTo(repository: { readonly ownerId: number; readonly repositoryId: number }): Promise<readonly Visible[]> {
+    const { ownerId, repositoryId } = repository;
+    return this.#session.shared(`settings ${ownerId} ${repositoryId}`, () => this.#visibleTo(ownerId, repositoryId));
+  }
+
+  async #visibleTo(ownerId: number, repositoryId: number): Promise<readonly Visible[]> {
     const scopes: readonly Scope[] = [
       GLOBAL_SCOPE,
       { kind: "owner", ownerId },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
+import { CommitMemory } from "../../../../src/server/storage/commit-memory.ts";
 import { openSqlite } from "../../../../src/server/storage/data-sources.ts";
 import { migrate } from "../../../../src/server/storage/migrate.ts";
 import { SqliteWriter } from "../../../../src/server/storage/sqlite-writer.ts";
@@ -12,7 +13,9 @@ async function openWriter() {
   const dataSource = await openSqlite(place.options.dataDir, "writer");
   resources.defer(() => dataSource.destroy());
   await migrate(dataSource);
-  const writer = resources.use(new SqliteWriter(dataSource, new TransactionScope(), systemClock, () => {}));
+  const writer = resources.use(
+    new SqliteWriter(dataSource, new TransactionScope(), systemClock, new CommitMemory(), () => {}),
+  );
   const owned = resources.move();
   return { dataSource, writer, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
