@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { scriptedRunner } from "../support/scripted-runner.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
 const ADMIN_TOKEN = /Admin API token .*: ([0-9a-f]{40})$/gm;
@@ -47,6 +48,7 @@ describe("first start", { timeout: 120_000 }, () => {
       status: 200,
       json: { token: registration },
     });
+    await scriptedRunner(server.url, registration);
     expect(server.output).not.toContain(admin);
     expect(server.output).not.toContain(registration);
   });
