@@ -115,17 +115,8 @@ function wire(deps: ProtocolServicesDeps) {
   const dispatch = new DispatchSettings({ store, emptyRunsOnMatches: deps.emptyRunsOnMatches ?? true });
   const turns = new RunTurns(store);
   const claims = new JobClaims({
-    store,
-    clock,
-    ids,
-    log,
-    hasher,
-    payloads,
-    openTasks,
-    graph,
-    identity,
+    ...{ store, clock, ids, log, hasher, payloads, openTasks, graph, identity, turns },
     settings: dispatch,
-    turns,
   });
   const dispatcher: Dispatcher = new Dispatcher({
     ...{ store, clock, log, claims, openTasks, presence, versions, settings: dispatch, bus },

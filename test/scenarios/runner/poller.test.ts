@@ -184,8 +184,8 @@ describe("Poller", () => {
   });
 
   it("finds out that a server parks, though it does not say so", async () => {
-    gitea.parksFor = 90;
-    const polling = poller({ fetchTimeoutMs: 100, intervalMs: 50, intervalMaxMs: 50 }).run({
+    gitea.parksFor = 850;
+    const polling = poller({ fetchTimeoutMs: 1_000, intervalMs: 50, intervalMaxMs: 50 }).run({
       signal: stop.signal,
     });
     await eventually("the second poll", () => versions().length === 2);
