@@ -11,9 +11,17 @@ export interface ExecutorSubject extends AsyncDisposable {
 
 /** How many living processes of this machine have `text` in their command line. */
 export async function runningWith(text: string): Promise<number> {
+  return (await processesWith(text)).length;
+}
+
+/** The living processes of this machine that have `text` in their command line, words apart by a space or not. */
+export async function processesWith(text: string): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")));
-  return commands.filter((command) => command.includes(text)).length;
+  return pids.filter((_, index) => {
+    const command = commands[index] ?? "";
+    return command.includes(text) || command.replaceAll("\0", " ").includes(text);
+  });
 }
 
 let jobs = 0;
