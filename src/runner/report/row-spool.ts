@@ -15,6 +15,8 @@ export interface RowSpoolOptions {
 
 /** Rows are kept, written and read in chunks of this size; a longer row has one of its own. */
 const CHUNK_BYTES = 256 * 1024;
+/** The first of a spool that is empty: most jobs say little at a time, and many may run. */
+const FIRST_CHUNK_BYTES = 16 * 1024;
 /** Buffers that are kept for later. */
 const MOST_SPARE = 4;
 const CUT_ROW = "##[warning]The log is cut here: the server was away for so long that the runner's buffer is full.";
@@ -142,7 +144,8 @@ export class RowSpool implements AsyncDisposable {
 
   #buffer(least: number): Buffer {
     if (least > this.#chunkBytes) return Buffer.allocUnsafeSlow(least);
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#chunkBytes);
+    const size = this.#chunks.length === 0 ? Math.min(FIRST_CHUNK_BYTES, this.#chunkBytes) : this.#chunkBytes;
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(least, size));
   }
 
   /** The chunk's buffer may be used for another chunk. */
