@@ -36,7 +36,7 @@ const BACK_OFF = { baseMs: 1_000, maxMs: 15_000 };
 /**
  * Tells the server version, labels and abilities; tries until it answers.
  * @returns undefined when the signal aborted first
- * @throws AppError unauthenticated when the server does not know the runner; invalid when it is too old
+ * @throws AppError unauthenticated when the server does not know the runner; invalid when it, or a proxy, does not have the call
  */
 export async function declare(client: RunnerClient, options: DeclareOptions): Promise<ServerFacts | undefined> {
   const { address, version, labels, capabilities, clock, ids, logger, signal } = options;
@@ -66,7 +66,7 @@ export async function declare(client: RunnerClient, options: DeclareOptions): Pr
       if (failure === "unimplemented") {
         throw new AppError(
           "invalid",
-          `the server at ${address} is too old for this runner, or the address is wrong: it needs Gitea 1.21 or newer`,
+          `${address} has no runner protocol below /api/actions: check the address and the proxies before it; Gitea has it since 1.21`,
           error,
         );
       }

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Machine } from "../../../src/drivers/machine/machine.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
@@ -242,6 +243,13 @@ describe("runDaemon", () => {
   it("does not start when the server does not know it", async () => {
     gitea.forgotten = "as-unknown";
     await expect(daemon()).rejects.toMatchObject({ code: "unauthenticated" });
+  });
+
+  it("does not start where a proxy answers 404, and says where to look", async () => {
+    gitea.failNext("declare", 1, new ConnectError("HTTP 404", Code.Unimplemented));
+    await expect(daemon()).rejects.toThrow(
+      /has no runner protocol below \/api\/actions: check the address and the proxies/,
+    );
   });
 
   it("stop leaves running jobs their time; kill ends them, and the result is reported", async () => {
