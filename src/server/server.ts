@@ -76,6 +76,7 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   await disk.start();
   await services.protocol.start();
   services.crons.start();
+  services.groups.start();
   const jobServices = started.use(
     serverJobServices({ options: compiled, store, keys, ...parts, ...services.protocol }),
   );

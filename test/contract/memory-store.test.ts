@@ -5,6 +5,7 @@ import type { StoreKind } from "../support/stores.ts";
 import { logStoreContract } from "./log-store.contract.ts";
 import { storeAccountsContract } from "./store-accounts.contract.ts";
 import { storeConcurrencyContract } from "./store-concurrency.contract.ts";
+import { storeGroupsContract } from "./store-groups.contract.ts";
 import { storeRunsContract } from "./store-runs.contract.ts";
 
 /** The simulation's store keeps what the real ones promise; one kind of isolation for each of them. */
@@ -24,6 +25,7 @@ const kinds: readonly StoreKind[] = (["sqlite", "mariadb"] as const).map((name) 
 describe.each(kinds)("memory store in the manner of $name", (kind) => {
   describe("accounts", () => storeAccountsContract(kind));
   describe("runs", () => storeRunsContract(kind));
+  describe("concurrency groups", () => storeGroupsContract(kind));
   describe("transactions", () => storeConcurrencyContract(kind));
   describe("logs", () => logStoreContract(kind));
 });

@@ -101,7 +101,7 @@ export function servicesOn(store: Store, clock: Clock, tokens?: RunnerTokenSetti
   return protocolServices({
     ...{ store, clock, definitions, threads: sameThread },
     ...(tokens === undefined ? {} : { tokens }),
-    graph: new WorkflowGraph({ definitions, publicUrl: () => PUBLIC_URL }),
+    graph: new WorkflowGraph({ definitions, publicUrl: () => PUBLIC_URL, groupsMoved: () => {} }),
     ids: systemIds,
     log: silentLogger,
     keys: deriveServerKeys("a server key for tests, 32 characters"),

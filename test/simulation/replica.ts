@@ -71,6 +71,7 @@ interface Started {
   readonly services: ProtocolServices;
   readonly runs: Runs;
   readonly definitions: RunDefinitions;
+  readonly graph: WorkflowGraph;
 }
 
 /** A server replica: real services over the simulated store; it may die and start again. */
@@ -97,7 +98,7 @@ export class Replica implements ServerSlot {
     process.onKill(() => memory.kill());
     const store = this.#deps.breakStore?.(memory) ?? memory;
     const definitions = new RunDefinitions(threads);
-    const graph = new WorkflowGraph({ definitions, publicUrl: () => URL });
+    const graph = new WorkflowGraph({ definitions, publicUrl: () => URL, groupsMoved: () => {} });
     const { clock, logger: log } = process;
     const settings = { publicUrl: () => URL, serverVersion: "simulation" };
     const bus = this.#deps.bus.join(process, process.name);
@@ -112,7 +113,7 @@ export class Replica implements ServerSlot {
       jobsReady: (jobs) => services.dispatcher.jobsReady(jobs),
       cancelJobs: (jobs, cause) => services.cancelJobs.cancel(jobs, cause),
     });
-    this.started = { process, store, services, runs, definitions };
+    this.started = { process, store, services, runs, definitions, graph };
     void this.#open(this.started);
   }
 
@@ -138,7 +139,7 @@ export class Replica implements ServerSlot {
 
   /** A user has a workflow run. */
   async submit(repository: Repository, source: string): Promise<number> {
-    const { store, process, services, definitions } = this.#up();
+    const { store, process, services, definitions, graph } = this.#up();
     const mirrors = {
       resolve: async () => ({ sha: "a".repeat(40), ref: "refs/heads/main" }),
       subject: async () => "a commit",
@@ -147,7 +148,7 @@ export class Replica implements ServerSlot {
         path === ".gitea/workflows/ci.yml" ? source : undefined,
     } as unknown as Mirrors;
     const jobsReady = services.dispatcher.jobsReady.bind(services.dispatcher);
-    const deps = { store, mirrors, clock: process.clock, publicUrl: () => URL, jobsReady, threads, definitions };
+    const deps = { store, mirrors, clock: process.clock, publicUrl: () => URL, jobsReady, threads, definitions, graph };
     const actor = { id: repository.ownerId, name: repository.ownerName };
     return (await submitRun(deps, { repository, workflow: "ci.yml", actor })).run.id;
   }

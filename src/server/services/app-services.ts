@@ -13,6 +13,7 @@ import { CloneCredentials } from "./clone-credentials.ts";
 import type { ClonePolicy } from "./clone-url.ts";
 import { CronRunner } from "./cron-runner.ts";
 import { DispatchRulesService } from "./dispatch-rules-service.ts";
+import { GroupKeeper } from "./group-keeper.ts";
 import { Jobs } from "./jobs.ts";
 import { KeptFiles } from "./kept-files.ts";
 import { LogSearch } from "./log-search.ts";
@@ -76,6 +77,7 @@ export interface AppServices extends AsyncDisposable {
   readonly runnerAdmin: RunnerAdmin;
   readonly oneJobRunners: OneJobRunners;
   readonly crons: CronRunner;
+  readonly groups: GroupKeeper;
   readonly dispatchRules: DispatchRulesService;
   readonly serveGit: ServeGit;
   readonly submit: (submission: Submission, options: { readonly signal?: AbortSignal }) => Promise<SubmittedRun>;
@@ -86,7 +88,8 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const { store, clock, ids, log, keys, git, publicUrl, bus } = deps;
   const threads = new WorkflowThreads(clock);
   const definitions = new RunDefinitions(threads);
-  const graph = new WorkflowGraph({ definitions, publicUrl });
+  const groupsMoved = (repositoryId: number) => groups.look(repositoryId);
+  const graph = new WorkflowGraph({ definitions, publicUrl, groupsMoved });
   const settings = { publicUrl, defaultActionsUrl: deps.defaultActionsUrl, serverVersion: deps.version };
   const rules = { emptyRunsOnMatches: deps.emptyRunsOnMatches, tokens: deps.tokens };
   const protocol = protocolServices({
@@ -109,12 +112,15 @@ export function appServices(deps: AppServicesDeps): AppServices {
   const jobsReady = dispatcher.jobsReady.bind(dispatcher);
   const runnersDeleted = editRunner.deleted.bind(editRunner);
   const cancelJobs = protocol.cancelJobs.cancel.bind(protocol.cancelJobs);
+  const applyGraph = protocol.changes.applyGraph.bind(protocol.changes);
+  const groups: GroupKeeper = new GroupKeeper({ store, clock, log, graph, applyGraph, cancelJobs });
   const cleanUp = new CleanUp({ store, clock, ...protocol, settings: deps.cleanUp });
   const jobs = cleanUpJobs(cleanUp, deps.schedules, deps.cleanUp);
   const crons = new CronRunner({ store, clock, log, holder: ids.uuid(), jobs });
   return {
     protocol,
     crons,
+    groups,
     accounts: new Accounts({ store, clock, runnersDeleted }),
     apiTokens: new ApiTokens({ store, clock, ids, hasher }),
     apiIdentity: new ApiIdentity({ store, hasher, clock }),
@@ -135,9 +141,10 @@ export function appServices(deps: AppServicesDeps): AppServices {
     dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch, bus }),
     serveGit: new ServeGit({ store, git, mirrors, tasks: protocol.taskIdentity }),
     submit: (submission, options) =>
-      submitRun({ store, mirrors, clock, threads, definitions, publicUrl, jobsReady }, submission, options),
+      submitRun({ store, mirrors, clock, threads, definitions, graph, publicUrl, jobsReady }, submission, options),
     async [Symbol.asyncDispose]() {
       await crons[Symbol.asyncDispose]();
+      await groups[Symbol.asyncDispose]();
       await protocol[Symbol.asyncDispose]();
       await threads[Symbol.asyncDispose]();
     },

@@ -12,21 +12,31 @@ export interface CancelPlan {
   readonly running: readonly Job[];
 }
 
+/** Why a run is cancelled, and whether it had its turn: one that had not ends as a whole. */
+export interface CancelHow {
+  readonly cause: "cancelled" | "superseded";
+  readonly hasBegun: boolean;
+}
+
 /**
  * Cancels a run: what waits ends, what runs is handed back, what is blocked ends unless its `if` says that it runs
  * after a cancel (`always()`, `cancelled()`), as on GitHub. A second cancel ends those too. A job that calls a workflow
  * ends when its called jobs have.
  */
-export function cancelGraph(state: GraphState): CancelPlan {
-  const again = isRunCancelled(state.jobs) || state.jobs.some((job) => job.status === "cancelling");
+export function cancelGraph(state: GraphState, how: CancelHow = { cause: "cancelled", hasBegun: true }): CancelPlan {
+  const { cause } = how;
+  // Who is superseded is not cancelled twice: only people ask for that.
+  const twice = isRunCancelled(state.jobs) || state.jobs.some((job) => job.status === "cancelling");
+  const again = cause === "cancelled" && twice;
   const scopes = new Map(jobScopes(state.tree, state.jobs).map((scope) => [scope.prefix, scope]));
   const ended: Job[] = [];
   for (const job of state.jobs) {
     if (
       job.status === "waiting" ||
-      (job.status === "blocked" && (again || !runsAfterCancel(state, scopes.get(prefixOf(job.key)), job)))
+      (job.status === "blocked" &&
+        (again || !how.hasBegun || !runsAfterCancel(state, scopes.get(prefixOf(job.key)), job)))
     ) {
-      ended.push({ ...job, status: "cancelled", cause: "cancelled", stoppedAt: state.now });
+      ended.push({ ...job, status: "cancelled", cause, stoppedAt: state.now });
     }
   }
   return {

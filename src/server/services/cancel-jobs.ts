@@ -72,6 +72,8 @@ export class CancelJobs {
     if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return NOTHING;
     const job = await tx.jobs.get(jobId);
     if (job === undefined || isConclusion(job.status)) return NOTHING;
+    // Who is superseded is not ended by force: several replicas may ask for it, and only people do it twice.
+    if (cause === "superseded" && job.status === "cancelling") return NOTHING;
     if (job.status === "blocked" || job.status === "waiting") return await this.#endIdle(tx, job, cause);
     const task = job.taskId === null ? undefined : await tx.tasks.get(job.taskId);
     if (task === undefined) return await this.#endIdle(tx, job, cause);

@@ -38,6 +38,11 @@ export class RunDefinitions {
     return tree;
   }
 
+  /** The workflow of a run, if it is at hand. */
+  known(runId: number): WorkflowTree | undefined {
+    return this.#parsed.get(runId);
+  }
+
   /** A workflow file of a run: its own, or one that it calls, by its name. @throws AppError internal when it is not there */
   async source(runs: RunReads, runId: number, name?: string): Promise<string> {
     if (name !== undefined) {

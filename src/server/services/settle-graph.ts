@@ -19,6 +19,8 @@ export interface GraphState {
   readonly jobs: readonly Job[];
   readonly contexts: { readonly github: ExprValue; readonly inputs: ExprValue; readonly vars: ExprValue };
   readonly now: number;
+  /** A newer run of its concurrency group cancels this one. @default false */
+  readonly runCancelled?: boolean;
   /** Which jobs their concurrency groups let run. @default none */
   readonly admission?: GroupAdmission;
 }
@@ -82,7 +84,8 @@ function settleKey(state: GraphState, scope: JobScope, key: string, jobs: readon
   const blocked = legs.filter((leg) => leg.status === "blocked");
   if (blocked.length === 0 || !needsDone(definition, scope, jobs)) return NOTHING;
   const contexts = { ...scopeContexts(state, scope), needs: needsContext(directNeeds(definition, scope, jobs)) };
-  const runCancelled = isRunCancelled(jobs);
+  const superseded = state.runCancelled === true;
+  const runCancelled = superseded || isRunCancelled(jobs);
   const decision = decideJob(definition, {
     contexts,
     ancestors: ancestorResults(definition, scope, jobs),
@@ -92,7 +95,7 @@ function settleKey(state: GraphState, scope: JobScope, key: string, jobs: readon
     return { ...NOTHING, changed: blocked.map((leg) => failedJob(leg, decision.message, state.now)) };
   if (decision.kind === "skip") {
     const status = runCancelled ? ("cancelled" as const) : ("skipped" as const);
-    const cause = runCancelled ? ("cancelled" as const) : ("done" as const);
+    const cause = superseded ? ("superseded" as const) : runCancelled ? ("cancelled" as const) : ("done" as const);
     return { ...NOTHING, changed: blocked.map((leg) => ({ ...leg, status, cause, stoppedAt: state.now })) };
   }
   const [holder] = blocked;

@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { JsonValue } from "../../lib/json.ts";
 import type { Diagnostic } from "../../workflow/diagnostic.ts";
+import type { WorkflowTree } from "../../workflow/link-calls.ts";
 import type { Workflow } from "../../workflow/model.ts";
 import type { Repository } from "../domain/account.ts";
 import { type CalledSource, isConclusion, type Job, type Run } from "../domain/run.ts";
@@ -17,6 +18,7 @@ import { deriveRunStatus } from "./run-status-update.ts";
 import { truncated } from "./runner-fields.ts";
 import { variablesFor } from "./variables-for.ts";
 import { findWorkflow } from "./workflow-files.ts";
+import type { WorkflowGraph } from "./workflow-graph.ts";
 import { workflowMistakes } from "./workflow-mistakes.ts";
 import type { WorkflowThreads } from "./workflow-threads.ts";
 
@@ -30,6 +32,7 @@ export interface SubmitRunDeps {
   readonly clock: Clock;
   readonly threads: Pick<WorkflowThreads, "read" | "plan">;
   readonly definitions: RunDefinitions;
+  readonly graph: Pick<WorkflowGraph, "settle">;
   readonly publicUrl: () => string;
   /** Told of the jobs that wait, once they are durable. */
   readonly jobsReady: (jobs: readonly Job[]) => void;
@@ -85,11 +88,8 @@ export async function submitRun(
   const found = [...inFiles, ...planned.diagnostics];
   const mistakes = workflowMistakes(file.path, found);
   if (mistakes !== undefined) throw mistakes;
-  const stored = await store(deps, run, withPriority(planned, submission.priority ?? 0), {
-    source: file.source,
-    called,
-  });
-  deps.definitions.learn(stored.run.id, tree);
+  const jobs = withPriority(planned, submission.priority ?? 0);
+  const stored = await store(deps, run, jobs, { source: file.source, called }, tree);
   deps.jobsReady(stored.jobs.filter((job) => job.status === "waiting"));
   return { run: stored.run, warnings: found };
 }
@@ -194,6 +194,7 @@ function store(
   draft: New<Omit<Run, "number">>,
   planned: PlannedRun,
   { source, called }: RunFiles,
+  tree: WorkflowTree,
 ): Promise<{ run: Run; jobs: readonly Job[] }> {
   const status = deriveRunStatus(planned.jobs);
   const ended = isConclusion(status);
@@ -210,6 +211,9 @@ function store(
       planned.jobs.map((job) => ({ ...job, runId: run.id, repositoryId, ownerId })),
     );
     if (jobs.some((job) => job.status === "waiting")) await tx.tasksVersions.bump({ ownerId, repositoryId });
-    return { run, jobs };
+    deps.definitions.learn(run.id, tree);
+    if (!planned.wantsGroups) return { run, jobs };
+    await deps.graph.settle(tx, run.id, run.createdAt);
+    return { run: (await tx.runs.get(run.id)) ?? run, jobs: await tx.jobs.listByRun(run.id) };
   });
 }

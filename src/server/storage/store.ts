@@ -6,6 +6,7 @@ import type { CalledSource, Job, JobStatus, Run, RunStatus } from "../domain/run
 import type { Runner, RunnerVerifiers, TokenVerifier } from "../domain/runner.ts";
 import type { Scope } from "../domain/scope.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
+import type { GroupReads, GroupWrites } from "./group-store.ts";
 import type { HousekeepingReads, HousekeepingWrites } from "./housekeeping-store.ts";
 import type {
   ArtifactReads,
@@ -351,6 +352,7 @@ export interface ReadTables {
   readonly runners: RunnerReads;
   readonly runs: RunReads;
   readonly jobs: JobReads;
+  readonly groups: GroupReads;
   readonly tasks: TaskReads;
   readonly tasksVersions: TasksVersionReads;
   readonly settings: SettingReads;
@@ -370,6 +372,7 @@ export interface WriteTables {
   readonly runners: RunnerWrites;
   readonly runs: RunWrites;
   readonly jobs: JobWrites;
+  readonly groups: GroupWrites;
   readonly tasks: TaskWrites;
   readonly tasksVersions: TasksVersionWrites;
   readonly settings: SettingWrites;

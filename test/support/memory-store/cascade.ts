@@ -44,6 +44,7 @@ export function deleteRepository(view: MemoryView, id: number): Deleted {
 export function deleteRun(view: MemoryView, id: number): number[] {
   const jobs = view.all("job").filter(({ runId }) => runId === id);
   view.remove("run", id);
+  for (const member of view.all("groupMember")) if (member.runId === id) view.remove("groupMember", member.id);
   return jobs.flatMap((job) => deleteJob(view, job.id));
 }
 
@@ -53,6 +54,7 @@ export function deleteJob(view: MemoryView, id: number): number[] {
   for (const taskId of taskIds) view.remove("task", taskId);
   for (const [key, { taskId }] of view.entries("output")) if (taskIds.includes(taskId)) view.remove("output", key);
   view.remove("job", id);
+  for (const member of view.all("groupMember")) if (member.jobId === id) view.remove("groupMember", member.id);
   view.orphanedLogs.push(...taskIds);
   return taskIds;
 }

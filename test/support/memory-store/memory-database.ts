@@ -1,4 +1,5 @@
 import type { Account, ApiToken, Repository, Role } from "../../../src/server/domain/account.ts";
+import type { GroupMember } from "../../../src/server/domain/concurrency-group.ts";
 import type { DispatchRules } from "../../../src/server/domain/dispatch-rules.ts";
 import type { LogRow } from "../../../src/server/domain/log-rows.ts";
 import type { CalledSource, Job, Run } from "../../../src/server/domain/run.ts";
@@ -21,6 +22,7 @@ export interface MemoryRows {
   runner: { readonly runner: Runner; readonly sealed: string | null } & RunnerVerifiers;
   run: { readonly run: Run; readonly source: string; readonly called: readonly CalledSource[] };
   job: Job;
+  groupMember: GroupMember;
   task: { readonly task: Task; readonly tokenMac: string | null };
   output: { readonly taskId: number; readonly name: string; readonly value: string };
   tasksVersion: number;

@@ -7,6 +7,7 @@ import type {
 } from "../../../src/server/storage/job-service-store.ts";
 import type { WriteTables } from "../../../src/server/storage/store.ts";
 import { accountTable, repositoryTable } from "./account-tables.ts";
+import { groupTable } from "./group-table.ts";
 import { type MemoryView, tableOf } from "./memory-view.ts";
 import { jobTable, runTable, taskTable } from "./run-tables.ts";
 import { runnerTable } from "./runner-table.ts";
@@ -21,6 +22,7 @@ const TABLES: { readonly [Name in keyof WriteTables]: (view: MemoryView) => Writ
   runners: runnerTable,
   runs: runTable,
   jobs: jobTable,
+  groups: groupTable,
   tasks: taskTable,
   tasksVersions: tasksVersionTable,
   settings: settingTable,

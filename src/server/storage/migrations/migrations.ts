@@ -1,6 +1,7 @@
 import type { MigrationInterface } from "typeorm";
 import { Calls1795300000000 } from "./calls.ts";
 import { Dispatch1795100000000 } from "./dispatch.ts";
+import { Groups1795310000000 } from "./groups.ts";
 import { Initial1795000000000 } from "./initial.ts";
 import { JobServices1795290000000 } from "./job-services.ts";
 import { Lifecycle1795230000000 } from "./lifecycle.ts";
@@ -18,4 +19,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Replicas1795260000000,
   JobServices1795290000000,
   Calls1795300000000,
+  Groups1795310000000,
 ];

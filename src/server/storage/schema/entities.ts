@@ -1,7 +1,14 @@
 import type { EntitySchema } from "typeorm";
 import { accountEntity, apiTokenEntity, membershipEntity, repositoryEntity } from "./account-entities.ts";
 import { artifactEntity, cacheEntity, orphanedBlobEntity, stepSummaryEntity } from "./job-service-entities.ts";
-import { jobEntity, runEntity, runSourceEntity, taskEntity, taskOutputEntity } from "./run-entities.ts";
+import {
+  groupMemberEntity,
+  jobEntity,
+  runEntity,
+  runSourceEntity,
+  taskEntity,
+  taskOutputEntity,
+} from "./run-entities.ts";
 import { registrationTokenEntity, runnerEntity } from "./runner-entities.ts";
 import { auditEntity, metaEntity, orphanedLogEntity, settingEntity, tasksVersionEntity } from "./server-entities.ts";
 
@@ -16,6 +23,7 @@ export const entities: EntitySchema[] = [
   runEntity,
   runSourceEntity,
   jobEntity,
+  groupMemberEntity,
   taskEntity,
   taskOutputEntity,
   tasksVersionEntity,

@@ -1,4 +1,5 @@
 import { EntitySchema } from "typeorm";
+import type { GroupMember } from "../../domain/concurrency-group.ts";
 import type { Job, Run } from "../../domain/run.ts";
 import type { Task } from "../../domain/task.ts";
 import { flag, idColumn, integer, json, text } from "./columns.ts";
@@ -65,6 +66,22 @@ export const jobEntity = new EntitySchema<Job>({
     readyAt: integer("ready_at", { nullable: true }),
     startedAt: integer("started_at", { nullable: true }),
     stoppedAt: integer("stopped_at", { nullable: true }),
+  },
+});
+
+/** Members of concurrency groups. */
+export const groupMemberEntity = new EntitySchema<GroupMember>({
+  name: "group_member",
+  columns: {
+    id: idColumn,
+    repositoryId: integer("repository_id"),
+    groupName: text("group_name"),
+    runId: integer("run_id"),
+    jobId: integer("job_id", { nullable: true }),
+    state: text("state"),
+    holds: flag("holds"),
+    due: flag("due"),
+    keepsQueue: flag("keeps_queue"),
   },
 });
 

@@ -4,6 +4,7 @@ import { AccountTable } from "./account-table.ts";
 import { ArtifactTable } from "./artifact-table.ts";
 import { AuditTable } from "./audit-table.ts";
 import { CacheTable } from "./cache-table.ts";
+import { GroupTable } from "./group-table.ts";
 import { HousekeepingTable } from "./housekeeping-table.ts";
 import { JobTable } from "./job-table.ts";
 import { MetaTable } from "./meta-table.ts";
@@ -27,6 +28,7 @@ export function writeTables(session: Session): WriteTables {
     runners: new RunnerTable(session),
     runs: new RunTable(session),
     jobs: new JobTable(session),
+    groups: new GroupTable(session),
     tasks: new TaskTable(session),
     tasksVersions: new TasksVersionTable(session),
     settings: new SettingTable(session),

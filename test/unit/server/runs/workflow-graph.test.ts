@@ -10,6 +10,7 @@ it("fails the rest of a run whose workflow cannot be read any more, and not the 
   const graph = new WorkflowGraph({
     definitions: new RunDefinitions(sameThread),
     publicUrl: () => "http://ci.example",
+    groupsMoved: () => {},
   });
   const runId = await store.write(async (tx) => {
     const owner = await tx.accounts.insert({ name: "o", kind: "user", createdAt: 1 });
