@@ -1,12 +1,13 @@
 // What dispatch costs: the time from "job ready" to "task received", assignments a second, and what an idle fleet
 // costs. SQLite with every commit on disk, the server on core 0 and all clients on core 1, loopback only, some five
 // minutes; nothing is left behind. The last line is one JSON object.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { makeLocalRepository } from "../test/e2e/local-repository.ts";
+import { eventually } from "../test/support/eventually.ts";
 import type { ServerProcess } from "../test/support/server-process.ts";
 import { cpuSeconds, type Identity, pinned, startBenchServer } from "./bench-server.ts";
 import { cleanUp, resources } from "./clean-up.ts";
@@ -48,7 +49,8 @@ function figure(name: string, value: number, unit: string, limit?: { atMost: num
 interface Bench {
   readonly server: ServerProcess;
   readonly runners: readonly Identity[];
-  readonly statements: () => { readonly total: number; readonly heartbeats: number };
+  /** Statements that the server has given to its database since it was started. */
+  readonly statements: () => Promise<{ readonly total: number; readonly heartbeats: number }>;
 }
 
 function port({ server }: Bench): number {
@@ -83,12 +85,11 @@ async function prepare(stack: AsyncDisposableStack): Promise<Bench> {
   await server.stop();
   const runners = await addRunners(server.dataDir, Math.max(RUNNERS, STREAMS));
   await server.restart();
-  const statements = () => {
-    try {
-      return JSON.parse(readFileSync(file, "utf8")) as { total: number; heartbeats: number };
-    } catch {
-      return { total: 0, heartbeats: 0 };
-    }
+  const statements = async () => {
+    rmSync(file, { force: true });
+    process.kill(server.pid ?? 0, "SIGUSR2");
+    await eventually("the server to tell its statements", () => existsSync(file));
+    return JSON.parse(readFileSync(file, "utf8")) as { total: number; heartbeats: number };
   };
   return { server, runners, statements };
 }
@@ -141,10 +142,12 @@ async function assignments(bench: Bench): Promise<void> {
 
 /** What the server uses while nothing happens but `meanwhile`. */
 async function idle(bench: Bench): Promise<{ cpuPercent: number; statements: number; heartbeatsPerSecond: number }> {
-  const [cpu, statements, start] = [cpuSeconds(bench.server.pid), bench.statements(), performance.now()];
+  const statements = await bench.statements();
+  const [cpu, start] = [cpuSeconds(bench.server.pid), performance.now()];
   await settled(SECONDS * 1_000);
   const seconds = (performance.now() - start) / 1_000;
-  const [cpuAfter, after] = [cpuSeconds(bench.server.pid), bench.statements()];
+  const cpuAfter = cpuSeconds(bench.server.pid);
+  const after = await bench.statements();
   return {
     cpuPercent: ((cpuAfter - cpu) / seconds) * 100,
     statements: after.total - statements.total,

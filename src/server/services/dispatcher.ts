@@ -5,6 +5,7 @@ import type { DispatchRules } from "../domain/dispatch-rules.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Store } from "../storage/store.ts";
 import type { ChangeBus } from "./change-bus.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { DispatchSettings } from "./dispatch-settings.ts";
 import type { JobClaims, MadeTask } from "./job-claims.ts";
 import type { JobGraphChange } from "./job-graph-port.ts";
@@ -49,6 +50,7 @@ export class Dispatcher {
   readonly #onRunnerChange: (runnerId: number) => void;
   readonly #waiting = new WaitingJobs();
   readonly #parked = new ParkedPolls();
+  readonly #deadlines: Deadlines;
   readonly #reserved: ReservedJobs;
   /** Jobs that are being claimed or handed to a poll; nobody else may try them. */
   readonly #taken = new Set<number>();
@@ -74,6 +76,7 @@ export class Dispatcher {
   }) {
     this.#store = deps.store;
     this.#clock = deps.clock;
+    this.#deadlines = new Deadlines(deps.clock);
     this.#reserved = new ReservedJobs(deps.clock);
     this.#log = deps.log;
     this.#claims = deps.claims;
@@ -315,7 +318,7 @@ export class Dispatcher {
   ): Promise<ParkOutcome> {
     return new Promise((resolve) => {
       const over = () => this.#parked.end(poll, { kind: "over" });
-      const timer = this.#clock.timer(Math.max(0, until - this.#clock.now()), over);
+      const timer = this.#deadlines.at(until, over);
       const poll: ParkedPoll = {
         runnerId: runner.id,
         scope: runner.scope,
