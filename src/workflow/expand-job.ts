@@ -7,7 +7,7 @@ import { ExpressionError } from "./expressions/expression-error.ts";
 import { NeedsHash } from "./expressions/needs-hash.ts";
 import { ExprArray, ExprObject, type ExprValue, fromJson, toText } from "./expressions/value.ts";
 import { expandMatrix, type MatrixLeg } from "./matrix.ts";
-import type { JobDefinition, Template } from "./model.ts";
+import type { JobDefinition, RequeueWord, Template } from "./model.ts";
 
 /** One execution of a job: a leg of its matrix, or the job itself. */
 export interface JobLeg {
@@ -24,6 +24,8 @@ export interface JobLeg {
   readonly failFast: boolean;
   readonly maxParallel?: number;
   readonly continueOnError: boolean;
+  /** See `JobDefinition.requeue`. */
+  readonly requeue?: RequeueWord;
 }
 
 /** Contexts for a job whose needs are done. */
@@ -95,7 +97,7 @@ function expandLeg(
   shared: Shared,
 ): JobLeg {
   const context = legContext(contexts, { ...shared, matrix: leg.values, index });
-  const { continueOnError, runsOn } = definition;
+  const { continueOnError, runsOn, requeue } = definition;
   return {
     ...shared,
     name: nameOf(definition, leg, context),
@@ -103,6 +105,7 @@ function expandLeg(
     runsOn: runsOn === undefined ? [] : labelsOf(runsOn, context),
     index,
     continueOnError: continueOnError === undefined ? false : evaluateBoolean(continueOnError, context),
+    ...(requeue === undefined ? {} : { requeue }),
   };
 }
 

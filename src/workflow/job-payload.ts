@@ -78,7 +78,8 @@ function decided(job: YAMLMap, leg: Leg): YAMLMap {
   if (wasConditional) result.add(pair("if", quoted("always()")));
   for (const item of job.items as Pair<Node, Node | null>[]) {
     const key = keyOf(item);
-    if (["name", "if", "needs"].includes(key)) continue;
+    // Runners of Forgejo refuse keys that they do not know.
+    if (["name", "if", "needs", "requeue"].includes(key)) continue;
     if (key === "runs-on") result.add(pair(key, sequence(leg.runsOn.map(text))));
     else if (key === "strategy" && isMap(item.value))
       result.add(pair(key, decidedStrategy(item.value as YAMLMap, leg.matrix)));

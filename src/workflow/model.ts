@@ -63,6 +63,12 @@ export interface Strategy {
   readonly range: Range;
 }
 
+/** When a job whose runner is lost is done again: never, if none of its steps had started, or always. */
+export const REQUEUE_WORDS = ["never", "unstarted", "always"] as const;
+
+/** One of them. */
+export type RequeueWord = (typeof REQUEUE_WORDS)[number];
+
 /** A job as the file defines it. */
 export interface JobDefinition {
   /** Key below `jobs`. */
@@ -81,6 +87,8 @@ export interface JobDefinition {
   readonly outputs?: MappingTemplate;
   readonly timeoutMinutes?: Template;
   readonly cancelTimeoutMinutes?: Template;
+  /** Whether the job waits for another runner when its own is lost. @default what the repository says */
+  readonly requeue?: RequeueWord;
   readonly continueOnError?: Template;
   readonly container?: Template;
   readonly services?: Template;

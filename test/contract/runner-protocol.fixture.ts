@@ -40,7 +40,7 @@ jobs:
       - run: echo tested
 `;
 
-type JobPatch = Partial<Pick<Job, "runsOn" | "priority" | "key" | "needs" | "status">>;
+type JobPatch = Partial<Pick<Job, "leg" | "runsOn" | "priority" | "key" | "needs" | "status">>;
 type RunPatch = Partial<Pick<Run, "event" | "eventPayload" | "ref">>;
 
 /** A server of the runner protocol with a real store, without HTTP. */

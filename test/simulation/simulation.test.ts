@@ -39,7 +39,8 @@ describe.skipIf(only !== undefined)("simulations of servers, runners and a store
   it("let happen what they are for", () => {
     expect(totals.runs).toBeGreaterThan(SEEDS / 2);
     expect(totals.tasks).toBeGreaterThan(totals.jobs * 0.8);
-    for (const count of Object.values(totals)) expect(count).toBeGreaterThan(0);
+    // Less than this is a quick look.
+    if (SEEDS >= 500) for (const [what, count] of Object.entries(totals)) expect(count, what).toBeGreaterThan(0);
   });
 
   it("go the same way each time for one seed, and another for another", { timeout: TIMEOUT_MS }, async () => {

@@ -1,3 +1,4 @@
+import { REQUEUE_WORDS } from "../../src/workflow/model.ts";
 import type { StepScript } from "./executions.ts";
 import type { Random } from "./random.ts";
 
@@ -18,6 +19,7 @@ function randomJob(random: Random, index: number): string[] {
     ...(needs.length > 0 ? [`    needs: [${needs.map((other) => `j${other}`).join(", ")}]`] : []),
     ...(random.chance(0.15) ? ["    if: always()"] : []),
     ...(random.chance(0.1) ? ["    continue-on-error: true"] : []),
+    ...(random.chance(0.2) ? [`    requeue: ${random.of(REQUEUE_WORDS)}`] : []),
     ...(random.chance(0.15) ? ["    strategy:", "      matrix:", "        leg: [1, 2]"] : []),
     "    outputs:",
     `      execution: \${{ steps.s0.outputs.execution }}`,

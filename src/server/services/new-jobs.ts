@@ -42,7 +42,7 @@ export function blockedJobs(planned: PlannedJob, place: NewJobPlace): Omit<Job, 
 
 /** Fields of a job that come from its leg. @param callerName display name of the job that called it, or empty */
 export function legFields(
-  { name: own, runsOn, continueOnError, matrix, index, total, failFast, maxParallel }: JobLeg,
+  { name: own, runsOn, continueOnError, matrix, index, total, failFast, maxParallel, requeue }: JobLeg,
   callerName: string,
 ): Pick<Job, "name" | "runsOn" | "continueOnError" | "leg"> {
   const name = nameBelow(callerName, own);
@@ -59,6 +59,7 @@ export function legFields(
       failFast,
       continueOnError,
       ...(maxParallel === undefined ? {} : { maxParallel }),
+      ...(requeue === undefined ? {} : { requeue }),
     },
   };
 }

@@ -10,6 +10,7 @@ import type { Store, WriteTables } from "../storage/store.ts";
 import type { ChangeBus } from "./change-bus.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobGraph, JobGraphChange } from "./job-graph-port.ts";
+import { jobLeg } from "./job-leg.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import { updateRunStatus } from "./run-status-update.ts";
 import type { RunTurns } from "./run-turns.ts";
@@ -147,7 +148,7 @@ export class TaskChanges {
     const job = await tx.jobs.get(task.jobId);
     const { status, cause } = task;
     if (job === undefined || job.taskId !== task.id || !isConclusion(status) || cause === null) return unchanged(task);
-    if (mayRequeue(task, await this.#policy(tx, task))) {
+    if (mayRequeue(task, await this.#policy(tx, task, job))) {
       const departed = cause === "not_acknowledged" ? null : await this.#departed(tx, task, now);
       return { task, departed, ...(await this.#requeue(tx, job, now)) };
     }
@@ -158,9 +159,11 @@ export class TaskChanges {
     return { task, departed, ready: change.ready, toCancel: change.toCancel };
   }
 
-  /** Only what a lost runner leaves behind is worth a look into the repository's rules. */
-  async #policy(tx: WriteTables, { cause, repositoryId }: Task): Promise<RequeuePolicy> {
+  /** The job's own, else that of its repository. Only what a lost runner leaves behind is worth a look. */
+  async #policy(tx: WriteTables, { cause, repositoryId }: Task, job: Job): Promise<RequeuePolicy> {
     if (cause !== "runner_lost" && cause !== "runner_deleted") return "never";
+    const own = jobLeg(job)?.requeue;
+    if (own !== undefined) return own;
     return (await tx.repositories.dispatchRules(repositoryId)).requeue;
   }
 

@@ -1,6 +1,6 @@
 import type { Range } from "../diagnostic.ts";
 import { toText } from "../expressions/value.ts";
-import type { JobDefinition } from "../model.ts";
+import { type JobDefinition, REQUEUE_WORDS, type RequeueWord } from "../model.ts";
 import { defined } from "./defined.ts";
 import type { Findings } from "./findings.ts";
 import { PLACES } from "./place.ts";
@@ -20,7 +20,7 @@ const SHAPE: Shape = {
   keys: [
     ...["name", "needs", "if", "runs-on", "strategy", "env", "defaults", "outputs", "timeout-minutes"],
     ...["cancel-timeout-minutes", "continue-on-error", "container", "services", "concurrency", "environment"],
-    ...["permissions", "uses", "with", "secrets", "steps"],
+    ...["permissions", "uses", "with", "secrets", "steps", "requeue"],
   ],
   unsupported: ["snapshot"],
 };
@@ -35,6 +35,7 @@ const OWN_KEYS = [
   "outputs",
   "timeout-minutes",
   "environment",
+  "requeue",
 ];
 
 /** A job, and the places of its needs for the check of the graph. */
@@ -81,11 +82,22 @@ function readOwn(optional: Optional, fields: Fields, findings: Findings) {
     outputs: optional("outputs", (value) => readMappingTemplate(value, PLACES.jobOutputs, findings)),
     timeoutMinutes: optional("timeout-minutes", (value) => readNumber(value, PLACES.job, findings)),
     cancelTimeoutMinutes: optional("cancel-timeout-minutes", (value) => readNumber(value, PLACES.job, findings)),
+    requeue: optional("requeue", (value) => readRequeue(value, findings)),
     container: optional("container", (value) => readContainer(value, findings)),
     services: optional("services", (value) => readServices(value, findings)),
     environment: optional("environment", (value) => readEnvironment(value, findings)),
     steps: optional("steps", (value) => readSteps(value, findings)) ?? [],
   };
+}
+
+function readRequeue(node: YamlNode, findings: Findings): RequeueWord | undefined {
+  const text = node.kind === "scalar" ? toText(node.value) : `a ${node.kind}`;
+  const word = REQUEUE_WORDS.find((known) => known === text);
+  if (word === undefined) {
+    const message = `Unexpected value '${text}'; 'requeue' is one of ${REQUEUE_WORDS.join(", ")}`;
+    findings.error("wrong-value", message, node.range);
+  }
+  return word;
 }
 
 function readCall(optional: Optional, findings: Findings) {

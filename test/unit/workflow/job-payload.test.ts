@@ -22,6 +22,7 @@ jobs:
   build:
     needs: [first]
     if: github.event.title == 'x'
+    requeue: never
     name: b \${{ github.event.title }}
     runs-on: ["\${{ matrix.os }}", big]
     strategy:
@@ -94,7 +95,9 @@ describe("openPayloads", () => {
       expect(shape(payload.env)).toEqual(shape(env));
       const [again, ...more] = expandJob(job as never, { github: null, inputs: null, vars: null });
       expect(more).toEqual([]);
-      expect(again).toEqual({ ...leg, index: 0, total: 1 });
+      const { requeue, ...told } = leg;
+      expect(requeue).toBe("never");
+      expect(again).toEqual({ ...told, index: 0, total: 1 });
     },
   );
 
@@ -117,6 +120,7 @@ describe("openPayloads", () => {
     expect(Object.keys(payload)).toEqual(["name", "run-name", "on", "env", "permissions", "jobs"]);
     const job = payload["jobs"]?.["build"] as Record<string, unknown>;
     expect(job).not.toHaveProperty("needs");
+    expect(job).not.toHaveProperty("requeue");
     expect(job).toMatchObject({ if: "always()", "runs-on": ["linux", "big"], strategy: { "fail-fast": false } });
     expect(parse(openPayloads(SOURCE).of("first", { name: "first", runsOn: ["x"], matrix: {} }))).toMatchObject({
       jobs: { first: { name: "first", "runs-on": ["x"], steps: [{ uses: "actions/checkout@v4" }] } },

@@ -48,6 +48,8 @@ jobs:
     ["on: push\njobs: {a: {runs-on: x, steps: [{run: *y}]}}", "error unknown-alias 2:38"],
     ["- a", "error wrong-type 1:1"],
     ["on: push\njobs: {a: {runs-on: x, needs: a, steps: []}}", "error no-root 2:8"],
+    ["on: push\njobs: {a: {runs-on: x, requeue: sometimes, steps: []}}", "error wrong-value 2:33"],
+    ["on: push\njobs: {a: {uses: ./b.yml, requeue: never}}", "error uses-and-own-keys 2:12"],
     ["on: push\non: push\njobs: {a: {runs-on: x, steps: []}}", "error duplicate-key 2:1"],
   ])("refuses %j", (source, finding) => expect(found(source)).toContain(finding));
 

@@ -1,10 +1,14 @@
 import { describe, expect, it, vi } from "vitest";
 import { packRows } from "../../../../src/server/domain/log-rows-builder.ts";
 import type { Runner } from "../../../../src/server/domain/runner.ts";
+import { legFields } from "../../../../src/server/services/new-jobs.ts";
+import { expandJob } from "../../../../src/workflow/expand-job.ts";
 import { openSubject, type ProtocolSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
 import { eventually } from "../../../support/eventually.ts";
+import { job as defined } from "../../workflow/evaluate.ts";
 import { FakeClock } from "./fake-clock.ts";
 
+const NOTHING = { github: null, inputs: null, vars: null };
 const ACTOR = { accountId: null, address: null };
 
 async function makeRunner(
@@ -328,6 +332,28 @@ describe("leases of tasks", () => {
       expect(await subject.store.read.jobs.get(job?.id ?? 0)).toMatchObject({ status: "running", taskId: second.id });
     },
   );
+
+  it.each([
+    ["never", "always", "waiting"],
+    ["always", "never", "failure"],
+    ["always", "unstarted", "failure"],
+  ] as const)("a repository says %s, its job %s: when the runner is lost, the job is %s", async (all, own, status) => {
+    const clock = new FakeClock();
+    await using subject = await openSubject({ clock });
+    const { store, repository } = subject;
+    const dispatchRules = { weight: 1, preferredLabel: null, preferredWaitMs: 0, requeue: all } as const;
+    await store.write((tx) => tx.repositories.update(repository.id, { dispatchRules }));
+    const runner = await makeRunner(subject);
+    const [leg] = expandJob(
+      defined(`build: { runs-on: linux, requeue: ${own}, steps: [{ run: x }] }`, "build"),
+      NOTHING,
+    );
+    if (leg === undefined) throw new Error("no leg");
+    const [job] = await subject.addJobs(1, { leg: legFields(leg, "").leg });
+    await acknowledge(subject, runner, (await taken(subject, runner)).id);
+    await pass(clock, subject, 121_000);
+    expect((await store.read.jobs.get(job?.id ?? 0))?.status).toBe(status);
+  });
 
   it("a repository decides whether a started job is done again; a cancelled one never is", async () => {
     const clock = new FakeClock();
