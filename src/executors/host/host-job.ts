@@ -43,6 +43,7 @@ export class HostJob implements JobEnvironment {
   readonly #parts: HostJobParts;
   readonly #disposed = new AbortController();
   readonly #pipes = new PipeSupply();
+  readonly #found = new Map<string, string>();
   #cleaned: Promise<void> | undefined;
   #execs = 0;
 
@@ -96,8 +97,13 @@ export class HostJob implements JobEnvironment {
     return this.#parts.files.open(path);
   }
 
-  which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined> {
-    return findProgram(program, { ...this.baseEnv, ...env }["PATH"]);
+  /** A program that was found is taken to stay where it is: every step asks for its shell. */
+  async which(program: string, env: Readonly<Record<string, string>>): Promise<string | undefined> {
+    const path = { ...this.baseEnv, ...env }["PATH"];
+    const key = `${program}\n${path}`;
+    const found = this.#found.get(key) ?? (await findProgram(program, path));
+    if (found !== undefined) this.#found.set(key, found);
+    return found;
   }
 
   async ownNode(): Promise<string> {

@@ -39,7 +39,7 @@ export class FileCommands {
     const entries = FILES.map(
       (name) => [name, join(environment.paths.temp, "_runner_file_commands", `${name}_${unique}`)] as const,
     );
-    for (const [, path] of entries) await environment.writeFile(path, "", { mode: 0o666 });
+    await Promise.all(entries.map(([, path]) => environment.writeFile(path, "", { mode: 0o666 })));
     return new FileCommands(environment, Object.fromEntries(entries) as Record<FileName, string>);
   }
 
@@ -56,32 +56,38 @@ export class FileCommands {
   /** Reads what the step wrote; to be called after the step's end, however it ended. */
   async collect(): Promise<FileCommandResult> {
     const errors: string[] = [];
-    const entries = async (name: FileName) => {
-      const parsed = parseKeyValueFile(await this.#read(name, MAX_FILE_BYTES, errors));
+    // side by side: each look at a file is a way to another thread and back
+    const texts = await Promise.all(FILES.map((name) => this.#read(name)));
+    const [env, output, path, state, summary] = texts.map((read) => {
+      if (typeof read === "string") return read;
+      errors.push(read.error);
+      return "";
+    }) as [string, string, string, string, string];
+    const entries = (name: FileName, text: string) => {
+      const parsed = parseKeyValueFile(text);
       if (parsed.ok) return parsed.entries;
       errors.push(`Unable to process file command '${name}' successfully. ${parsed.message}`);
       return [];
     };
     return {
-      env: await entries("env"),
-      outputs: await entries("output"),
-      state: await entries("state"),
-      path: parsePathFile(await this.#read("path", MAX_FILE_BYTES, errors)),
-      summary: await this.#read("step_summary", MAX_SUMMARY_BYTES, errors),
+      env: entries("env", env),
+      outputs: entries("output", output),
+      state: entries("state", state),
+      path: parsePathFile(path),
+      summary,
       errors,
     };
   }
 
-  async #read(name: FileName, maxBytes: number, errors: string[]): Promise<string> {
+  async #read(name: FileName): Promise<string | { readonly error: string }> {
+    const maxBytes = name === "step_summary" ? MAX_SUMMARY_BYTES : MAX_FILE_BYTES;
     try {
       const bytes = await this.#environment.readFile(this.#paths[name], { maxBytes });
       return bytes === undefined ? "" : decodeCommandFile(bytes);
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "exhausted") throw error;
-      errors.push(
-        `Unable to process file command '${name}' successfully. The file is larger than ${maxBytes / 1024} KiB.`,
-      );
-      return "";
+      const why = `The file is larger than ${maxBytes / 1024} KiB.`;
+      return { error: `Unable to process file command '${name}' successfully. ${why}` };
     }
   }
 }

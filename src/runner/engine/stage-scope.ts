@@ -7,7 +7,6 @@ import { type CommandEffect, CommandInterpreter } from "./command-interpreter.ts
 import { FileCommands } from "./file-commands.ts";
 import type { JobRun } from "./job-run.ts";
 import { type MatchPlace, matchAnnotation } from "./matcher-annotation.ts";
-import { parseMatchers } from "./matcher-file.ts";
 import { composeStepEnv } from "./step-env.ts";
 import type { StepFrame } from "./step-frame.ts";
 import type { CompositeParts, ProcessVariables, Stage, StageEnd, StageScope } from "./step-handler.ts";
@@ -271,6 +270,8 @@ export class ActiveStage implements StageScope {
       const path = this.join(this.environment.paths.workspace, effect.file);
       const source = await this.environment.readFile(path, { maxBytes: MAX_SOURCE_BYTES });
       if (source === undefined) throw new AppError("not_found", `there is no problem matcher ${path}`);
+      // loaded by who uses it: with its checks come a hundred modules, and every start would pay for them
+      const { parseMatchers } = await import("./matcher-file.ts");
       const definitions = parseMatchers(source.toString("utf8"), effect.file);
       if (change === "add") await matchers.add(definitions);
       else for (const { owner } of definitions) await matchers.remove(owner);
