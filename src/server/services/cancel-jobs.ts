@@ -3,6 +3,7 @@ import { type Cause, isConclusion, type Job } from "../domain/run.ts";
 import type { Store, WriteTables } from "../storage/store.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { JobGraph } from "./job-graph-port.ts";
+import { startedCall } from "./job-scope.ts";
 import type { OpenTasks } from "./open-tasks.ts";
 import type { TaskChange, TaskChanges } from "./task-changes.ts";
 import { writeJob } from "./write-job.ts";
@@ -72,6 +73,8 @@ export class CancelJobs {
     if (found === undefined || (await tx.runs.lock(found.runId)) === undefined) return NOTHING;
     const job = await tx.jobs.get(jobId);
     if (job === undefined || isConclusion(job.status)) return NOTHING;
+    // A job that called a workflow ends when its called jobs have.
+    if (startedCall(job) !== undefined) return NOTHING;
     // Who is superseded is not ended by force: several replicas may ask for it, and only people do it twice.
     if (cause === "superseded" && job.status === "cancelling") return NOTHING;
     if (job.status === "blocked" || job.status === "waiting") return await this.#endIdle(tx, job, cause);

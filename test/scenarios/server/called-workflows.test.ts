@@ -1,9 +1,12 @@
 import { realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { gitRepository } from "../../support/git-repository.ts";
 import { mariadbMissing, sharedMariadb } from "../../support/mariadb.ts";
+import { scriptedRunner } from "../../support/scripted-runner.ts";
 import { serverWithRunner } from "../../support/server-with-runner.ts";
+import { testServer } from "../../support/test-server.ts";
 
 const MAIN = `name: Main
 on:
@@ -140,6 +143,35 @@ for (const kind of kinds) {
       const keys = jobs.map((job: { key: string }) => job.key);
       expect(keys).toContain("deploy.0/check/look");
       expect(new Set(keys.filter((key: string) => key.includes("/"))).size).toBe(6);
+    });
+
+    it("have their inputs in the event, for runners that read them from there, and the secrets that they may have", async () => {
+      await using stack = new AsyncDisposableStack();
+      const origin = stack.use(
+        await gitRepository({
+          ".gitea/workflows/main.yml": `name: Main\non: push\njobs:\n  go:\n    uses: ./.gitea/workflows/c.yml\n    with: { dry: true, n: 3 }\n    secrets: { own: "\${{ secrets.GITHUB_TOKEN }}" }\n`,
+          ".gitea/workflows/c.yml": `name: Called\non:\n  workflow_call:\n    inputs: { dry: { type: boolean }, n: { type: number }, text: { type: string, default: d } }\n    secrets: { own: {} }\njobs:\n  inner:\n    runs-on: linux\n    steps: [{ run: echo }]\n`,
+        }),
+      );
+      const databaseUrl = await kind.url();
+      const server = stack.use(await testServer({ repoRoot: origin.root, ...(databaseUrl && { databaseUrl }) }));
+      await server.admin.post("/admin/users/olga/repos", { name: "app", clone_url: origin.path });
+      await server.admin.put("/repos/olga/app/actions/secrets/OTHER", { data: "other" });
+      const { token } = (await server.admin.get("/admin/actions/runners/registration-token")).json;
+      const runner = await scriptedRunner(server.url, token);
+      expect((await server.admin.post("/runs", { repository: "olga/app", workflow: "main.yml" })).status).toBe(201);
+      const task = await runner.fetch(20_000);
+      if (task === undefined) throw new Error("there was no task");
+      expect(task.context).toMatchObject({
+        ...{ event_name: "workflow_call", caller_event_name: "push", job: "inner", workflow: "Main" },
+        event: { inputs: { dry: "true", n: 3, text: "d" } },
+      });
+      const { jobs, ...root } = parse(new TextDecoder().decode(task.workflowPayload));
+      expect(root).toMatchObject({ name: "Main", on: { workflow_call: { inputs: { n: { type: "number" } } } } });
+      expect(jobs).toMatchObject({ inner: { name: "go / inner", "runs-on": ["linux"] } });
+      const { GITHUB_TOKEN, GITEA_TOKEN, FORGEJO_TOKEN, ...own } = task.secrets;
+      expect([GITEA_TOKEN, FORGEJO_TOKEN, own]).toEqual([GITHUB_TOKEN, GITHUB_TOKEN, { OWN: GITHUB_TOKEN }]);
+      await runner.play(task);
     });
 
     it("come from other repositories of the server at a ref, and call their neighbours there", async () => {

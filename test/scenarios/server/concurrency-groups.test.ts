@@ -99,6 +99,14 @@ for (const kind of kinds) {
       await become(third, { one: "success", last: "success" });
       const { json } = await world.server.admin.get(`/repos/olga/app/actions/runs/${second}`);
       expect(json).toMatchObject({ status: "completed", conclusion: "cancelled" });
+      const ended = (await world.server.admin.get(`/repos/olga/app/actions/runs/${second}/jobs`)).json.jobs;
+      expect(ended.map((job: { cause: string }) => job.cause)).toEqual(["superseded", "superseded"]);
+      const fourth = await submit("run.yml");
+      expect(await jobs(fourth)).toMatchObject({ one: "queued" });
+      expect((await world.server.admin.post(`/repos/olga/app/actions/runs/${first}/rerun`)).status).toBe(201);
+      expect(await jobs(first)).toEqual({ one: "waiting", last: "waiting" });
+      await world.server.admin.post(`/repos/olga/app/actions/runs/${first}/cancel`);
+      expect(await jobs(first)).toEqual({ one: "cancelled", last: "cancelled" });
     });
 
     it("cancel-in-progress cancels what runs, and begins when it has ended", async () => {
