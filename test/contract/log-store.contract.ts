@@ -199,10 +199,18 @@ export function logStoreContract(kind: StoreKind): void {
     }
   });
 
-  test("one batch of 200,000 rows is stored as a whole", { timeout: 120_000 }, async () => {
+  test("one batch of 200,000 rows is stored as a whole, and stays whole when it is finished", {
+    timeout: 120_000,
+  }, async () => {
     const task = newTask();
     expect(await append(logs, task, 0, rows(0, 200_000))).toBe(200_000);
     expect(await logs.read(task, 199_998, 10)).toEqual(rows(199_998, 200_000));
+    await logs.finish(task);
+    // While and after it moves.
+    for (let look = 0; look < 3; look++) {
+      expect(await logs.read(task, 199_998, 10)).toEqual(rows(199_998, 200_000));
+      expect(await logs.read(task, 0, 200_000)).toHaveLength(200_000);
+    }
   });
 
   test("text has a line for each row, with its time in seven digits, before and after the move", async () => {

@@ -15,6 +15,9 @@ import { LogThread } from "./log-thread.ts";
 import { searchLog } from "./search-log.ts";
 import { isInBlob } from "./stored-log.ts";
 
+/** Rows that are merged at once: those of two segments, or of some more where rows are long. */
+const MERGE_ROWS = 65_536;
+
 /** What an embedded log store is made of. */
 export interface EmbeddedLogOptions {
   readonly dataDir: string;
@@ -126,7 +129,7 @@ export class EmbeddedLogStore implements LogStore, AsyncDisposable {
   #movable() {
     return {
       unmoved: (limit: number) => this.#readers.call("unmoved", { limit }),
-      merge: (taskId: number, from: number) => this.#readers.call("merge", embedded(taskId, from, Infinity)),
+      merge: (taskId: number, from: number) => this.#readers.call("merge", embedded(taskId, from, from + MERGE_ROWS)),
       moved: (taskId: number) => this.#writer.call("moved", { taskId }),
       inBlob: async (taskId: number) => isInBlob(await this.#readers.call("state", { taskId })),
     };

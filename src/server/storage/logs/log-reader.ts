@@ -12,7 +12,7 @@ import type { SegmentReader } from "./segment-reader.ts";
 /** A piece of an answer is as large as this, or a segment larger. */
 const PIECE_BYTES = 1024 * 1024;
 /** Most bytes of rows that are merged for one answer. */
-const MERGE_BYTES = 8 * 1024 * 1024;
+const MERGE_BYTES = 4 * 1024 * 1024;
 /** Rows are merged until this much room is left in a segment. */
 const ROOM_BYTES = 32 * 1024;
 
