@@ -20,6 +20,15 @@ export function classifyCallError(error: unknown): CallFailure {
   return error.code === Code.Unimplemented ? "unimplemented" : "passing";
 }
 
+/**
+ * Whether the server has put the log away and takes no more rows: Forgejo says so by the code, Gitea by the sentence
+ * alone (`unknown`, HTTP 500).
+ */
+export function isLogClosed(error: unknown): boolean {
+  if (!(error instanceof ConnectError)) return false;
+  return error.code === Code.AlreadyExists || error.rawMessage.includes("log file has been archived");
+}
+
 /** Whether the call ended because its own deadline passed. */
 export function isDeadline(error: unknown): boolean {
   return error instanceof ConnectError && error.code === Code.DeadlineExceeded;

@@ -3,7 +3,7 @@ import { WireType } from "@bufbuild/protobuf/wire";
 import { backOffMs } from "../../lib/back-off.ts";
 import { WakeUp } from "../../lib/wake-up.ts";
 import { UpdateLogRequestSchema } from "../../protocol/messages.ts";
-import { classifyCallError, isTooLarge } from "../call-failure.ts";
+import { classifyCallError, isLogClosed, isTooLarge } from "../call-failure.ts";
 import { Outage } from "./outage.ts";
 import type { ReportParts } from "./report-parts.ts";
 import { type EncodedRows, encodeRows } from "./row-chunk.ts";
@@ -30,6 +30,8 @@ export class LogSender {
   readonly #outage: Outage;
   /** What the server has; behind the spool's base only when the server lost rows. */
   #acked = 0;
+  /** The server takes no more rows. */
+  #closed = false;
   /** Most bytes of a call; halved when a proxy says that it was too much. */
   #bytes = CALL_LIMITS.bytes;
 
@@ -89,6 +91,7 @@ export class LogSender {
 
   async #send(final: boolean): Promise<"done" | "failed" | "unregistered"> {
     const { client, timing, mutex } = this.#parts;
+    if (this.#closed) return this.#drop();
     const index = this.#acked;
     try {
       const rows = await this.#rowsFrom(index);
@@ -100,10 +103,25 @@ export class LogSender {
       this.#outage.succeeded();
       return "done";
     } catch (error) {
+      if (isLogClosed(error)) return this.#close();
       this.#outage.failed(error);
       if (isTooLarge(error)) this.#bytes = Math.max(this.#bytes / 2, LEAST_BYTES);
       return classifyCallError(error) === "unregistered" ? "unregistered" : "failed";
     }
+  }
+
+  /** What is left has no place to go; the result still has to be told. */
+  #close(): "done" {
+    const { logger, taskId } = this.#parts;
+    logger.warn({ task: String(taskId) }, "the server has put the log away; what the job prints from now on is lost");
+    this.#closed = true;
+    return this.#drop();
+  }
+
+  #drop(): "done" {
+    this.#acked = this.#spool.end;
+    this.#spool.ack(this.#acked);
+    return "done";
   }
 
   #request(index: number, rows: EncodedRows, noMore: boolean): MessageShape<typeof UpdateLogRequestSchema> {

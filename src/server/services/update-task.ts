@@ -1,11 +1,17 @@
 import { AppError } from "../../lib/errors.ts";
 import { type Conclusion, isConclusion } from "../domain/run.ts";
 import type { Task, TaskStep } from "../domain/task.ts";
+import type { WriteTables } from "../storage/store.ts";
 import type { OpenTask, OpenTasks } from "./open-tasks.ts";
 import { isOwnEnd, type TaskChanges } from "./task-changes.ts";
 
 const LONGEST_KEY_BYTES = 255;
 const LONGEST_VALUE_BYTES = 1024 * 1024;
+/**
+ * Most bytes of all outputs of a task, as JSON: they are one value of the job's row, which has to fit into a statement
+ * (16 MiB by MariaDB's default, and each backslash counts twice), and GitHub allows a job 1 MiB.
+ */
+const MOST_BYTES = 4 * 1024 * 1024;
 
 /** State of a step in a report; null where the runner did not say. */
 export type ReportedStep = Pick<TaskStep, "index" | "logIndex" | "logLength" | "startedAt" | "stoppedAt"> & {
@@ -81,7 +87,7 @@ export class UpdateTask {
       if (task === undefined || task.runnerId !== runnerId) throw unknownTask(report.taskId);
       // Outputs that come after the end are not stored, since the jobs that need them have begun; they are listed so that the runner stops.
       const late = isConclusion(task.status);
-      if (!late && Object.keys(outputs).length > 0) await tx.tasks.addOutputs(task.id, outputs);
+      const tooMuch = late ? [] : await addOutputs(tx, task.id, outputs);
       const steps = mergedSteps(task.steps, report.steps);
       const { result } = report;
       const event =
@@ -92,7 +98,9 @@ export class UpdateTask {
           ? await this.#changes.write(tx, reported.task, { type: "cancel-sent" }, null)
           : reported;
       const stored = await tx.tasks.outputKeys(task.id);
-      return { change: sent, keys: late ? [...new Set([...stored, ...Object.keys(outputs)])] : stored };
+      // Those that are not stored are listed, too, so that the runner does not send them again.
+      const keys = late ? [...new Set([...stored, ...Object.keys(outputs)])] : [...stored, ...tooMuch];
+      return { change: sent, keys };
     });
     // First, so that its stream need not tell the runner of an end that it has just told us.
     if (report.result !== null) this.#resultCame(runnerId, change.task);
@@ -111,6 +119,30 @@ function answeredResult(task: Task): Conclusion | null {
   if (task.status === "running") return null;
   if (task.status === "cancelling" || !isOwnEnd(task)) return "cancelled";
   return task.status;
+}
+
+/** Stores the outputs for which there is room. @returns the names of the others */
+async function addOutputs(
+  tx: WriteTables,
+  taskId: number,
+  outputs: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  if (Object.keys(outputs).length === 0) return [];
+  const stored = await tx.tasks.outputs(taskId);
+  const added: Record<string, string> = {};
+  const tooMuch: string[] = [];
+  let bytes = Buffer.byteLength(JSON.stringify(stored));
+  for (const [key, value] of Object.entries(outputs)) {
+    if (key in stored) continue;
+    const more = Buffer.byteLength(JSON.stringify({ [key]: value }));
+    if (bytes + more > MOST_BYTES) tooMuch.push(key);
+    else {
+      added[key] = value;
+      bytes += more;
+    }
+  }
+  if (Object.keys(added).length > 0) await tx.tasks.addOutputs(taskId, added);
+  return tooMuch;
 }
 
 function acceptable(outputs: Readonly<Record<string, string>>, rejected: string[]): Readonly<Record<string, string>> {

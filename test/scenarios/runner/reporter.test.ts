@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
@@ -99,6 +100,22 @@ describe("Reporter", () => {
     await close();
     expect(task.rows.map((row) => row.text)).toEqual(Array.from({ length: 3_000 }, (_, index) => `row ${index}`));
     expect(task.result).toBe(Result.SUCCESS);
+  });
+
+  it.each([
+    ["already_exists, as by Forgejo", new ConnectError("no", Code.AlreadyExists)],
+    ["a sentence, as by Gitea", new ConnectError("log file has been archived", Code.Unknown)],
+  ])("drops the rows of a log that the server has put away (%s), and tells the result", async (_, error) => {
+    const { reporter, close } = start();
+    await reporter.emit(line("one"));
+    await eventually("the row", () => task.rows.length === 1);
+    gitea.failNext("updateLog", 1_000, error);
+    for (let index = 0; index < 500; index += 1) await reporter.emit(line(`row ${index}`));
+    await reporter.emit(done);
+    expect(await reporter.finish()).toBe("done");
+    await close();
+    expect(task).toMatchObject({ result: Result.SUCCESS, rows: [{ text: "one" }] });
+    expect(gitea.callsOf("updateLog").length).toBeLessThan(10);
   });
 
   it("sends again when answers get lost, and takes partial acknowledgements", async () => {

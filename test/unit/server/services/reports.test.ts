@@ -4,6 +4,7 @@ import type { Runner } from "../../../../src/server/domain/runner.ts";
 import type { Scope } from "../../../../src/server/domain/scope.ts";
 import { secretContext } from "../../../../src/server/services/secret-context.ts";
 import { openSubject, type ProtocolSubject } from "../../../contract/runner-protocol.fixture.ts";
+import { storeKinds } from "../../../support/stores.ts";
 import { FakeClock } from "./fake-clock.ts";
 
 const ACTOR = { accountId: null, address: null };
@@ -15,7 +16,7 @@ async function makeRunner({ services }: ProtocolSubject, capabilities: string[] 
 }
 
 async function taken({ services }: ProtocolSubject, runner: Runner) {
-  const call = { timeoutMs: 0, requestKey: null, signal: new AbortController().signal };
+  const call = { timeoutMs: 20_000, waitMs: 0, requestKey: null, signal: new AbortController().signal };
   const { payload } = await services.assignTask.fetch(runner, call);
   if (payload === undefined) throw new Error("no task");
   return payload;
@@ -66,6 +67,29 @@ describe("logs", () => {
     const [row] = await subject.store.logs.read(taskId, 0, 1);
     expect(Buffer.byteLength(row?.content ?? "")).toBe(65_535);
     expect(row?.content).not.toContain("\ufffd");
+  });
+});
+
+const there = storeKinds.filter(({ skip }) => skip === undefined);
+
+describe.each(there)("outputs on $name", (kind) => {
+  it("are taken up to 4 MiB in all: the others are confirmed and not stored, and the job ends all the same", async () => {
+    await using subject = await openSubject({ kind });
+    const runner = await makeRunner(subject);
+    const [job] = await subject.addJobs(1);
+    const { id: taskId } = await taken(subject, runner);
+    const keys = Array.from({ length: 5 }, (_, index) => `k${index}`);
+    // Twice as long in JSON, and once more in a statement.
+    const value = "\\".repeat(900 * 1024);
+    for (const some of [keys.slice(0, 1), keys.slice(1)]) {
+      const outputs = Object.fromEntries(some.map((key) => [key, value]));
+      const { sentOutputs } = await subject.services.updateTask.report(runner.id, { taskId, ...quiet, outputs });
+      expect(sentOutputs).toEqual(expect.arrayContaining(some));
+    }
+    await subject.services.updateTask.report(runner.id, { taskId, ...quiet, result: "success" });
+    const ended = await subject.store.read.jobs.get(job?.id ?? 0);
+    expect(ended).toMatchObject({ status: "success", outputs: { k0: value, k1: value } });
+    expect(Object.keys(ended?.outputs ?? {})).toEqual(["k0", "k1"]);
   });
 });
 
