@@ -82,7 +82,7 @@ export function storeLifecycleContract(kind: StoreKind): void {
     expect(await store.read.housekeeping.crons()).toMatchObject([{ running: true, abandoned: false, runs: 0 }]);
   });
 
-  test("jobs count as abandoned where nothing happens in their run", async () => {
+  test("jobs count as abandoned where nothing happens in their run, and it waits for no concurrency group", async () => {
     const { repository, run, job } = await seed(store);
     const ids = await store.write(async (tx) => {
       const stuck = await tx.runs.insert(newRun(repository), "");
@@ -100,6 +100,12 @@ export function storeLifecycleContract(kind: StoreKind): void {
     expect(await store.read.housekeeping.abandonedJobs(100, PAGE)).toEqual([job.id, ids[2]]);
     expect(await store.read.housekeeping.abandonedJobs(100, { afterId: job.id, limit: 1 })).toEqual([ids[2]]);
     expect(await store.read.housekeeping.abandonedJobs(5, PAGE)).toEqual([]);
+    const stuck = must(await store.read.jobs.get(must(ids[2])));
+    const waits = { state: "pending" as const, holds: false, due: false, keepsQueue: false, jobId: null };
+    await store.write((tx) =>
+      tx.groups.insert({ ...waits, groupName: "G", runId: stuck.runId, repositoryId: repository.id }),
+    );
+    expect(await store.read.housekeeping.abandonedJobs(100, PAGE)).toEqual([job.id]);
   });
 
   test("runners that can do nothing any more, and those that are away", async () => {

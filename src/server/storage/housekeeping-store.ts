@@ -26,7 +26,7 @@ export interface HousekeepingReads {
   crons(): Promise<readonly CronState[]>;
   /**
    * Jobs that nothing has happened to since `before`: those that wait for a runner, and those that are blocked in a run
-   * in which nothing waits, runs or has ended since.
+   * in which nothing waits, runs or has ended since, and none waits for a concurrency group.
    */
   abandonedJobs(before: number, page: IdPage): Promise<readonly number[]>;
   /**

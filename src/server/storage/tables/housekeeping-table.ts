@@ -68,7 +68,8 @@ export class HousekeepingTable implements HousekeepingWrites {
   abandonedJobs(before: number, page: IdPage): Promise<readonly number[]> {
     const waits = "status = 'waiting' AND COALESCE(ready_at, created_at) < ?";
     const blocked = `status = 'blocked' AND created_at < ? AND NOT EXISTS (SELECT 1 FROM job AS other
-      WHERE other.run_id = job.run_id AND (other.status IN ('waiting', 'running', 'cancelling') OR other.stopped_at >= ?))`;
+      WHERE other.run_id = job.run_id AND (other.status IN ('waiting', 'running', 'cancelling') OR other.stopped_at >= ?))
+      AND NOT EXISTS (SELECT 1 FROM group_member AS member WHERE member.run_id = job.run_id AND member.state = 'pending')`;
     return this.#ids("job", `(${waits}) OR (${blocked})`, [before, before, before], page);
   }
 
