@@ -52,7 +52,12 @@ export const SETTINGS: readonly Setting[] = [
   setting("runner.env_file", "string", ".env", "File of NAME=VALUE lines with more of them."),
   setting("runner.timeout", "duration", "3h", "Longest time of a job."),
   setting("runner.shutdown_timeout", "duration", "0s", "How long running jobs may go on after the first signal."),
-  setting("runner.insecure", "boolean", "false", "Take any TLS certificate of the server."),
+  setting(
+    "runner.insecure",
+    "boolean",
+    "false",
+    "Take any TLS certificate of the server, also for git and the built-in actions.",
+  ),
   setting("runner.fetch_timeout", "duration", "5s", "Deadline of a poll; a server that parks polls gets 50s."),
   setting("runner.fetch_interval", "duration", "2s", "Pause after an empty poll."),
   setting("runner.fetch_interval_max", "duration", "5s", "Longest pause, after several empty or failed polls."),

@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/errors.ts";
-import { credentialConfig, type GitCredential } from "./git-credential.ts";
+import { credentialConfig, type GitCredential, remoteConfig } from "./git-credential.ts";
 import { gitEnvironment } from "./git-environment.ts";
 
 /** What to check out, and how. The names are those of actions/checkout's inputs. */
@@ -9,6 +9,8 @@ export interface CheckoutOptions {
   readonly url: string;
   /** A basic credential; goes to this host only, also for its submodules. */
   readonly credential?: GitCredential | undefined;
+  /** Take any TLS certificate of the URL's host. @default false */
+  readonly insecure?: boolean | undefined;
   /** Transports that may be used, also by submodules. @default https, http, ssh */
   readonly allowProtocols?: readonly string[] | undefined;
   /** The work tree, absolute; made when missing. */
@@ -58,7 +60,7 @@ export interface CheckoutPlan {
  */
 export function checkoutPlan(options: CheckoutOptions): CheckoutPlan {
   check(options);
-  const { dir, credential, url, allowProtocols = ["https", "http", "ssh"] } = options;
+  const { dir, url, allowProtocols = ["https", "http", "ssh"] } = options;
   const git = (...args: string[]): CheckoutAction => ({
     kind: "git",
     argv: ["git", "-C", dir, ...args],
@@ -75,7 +77,7 @@ export function checkoutPlan(options: CheckoutOptions): CheckoutPlan {
       path: options.path,
       allowProtocols,
       followRedirects: true,
-      config: [["safe.directory", "*"], ...credentialConfig(url, credential)],
+      config: [["safe.directory", "*"], ...remoteConfig(options)],
     }),
     actions: [
       { kind: "git", argv: ["git", "init", "--quiet", "--initial-branch=main", "--", dir], mayFail: false },

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runToEnd, type ShortResult } from "../process/run-to-end.ts";
 import { addressPin, NO_PIN } from "./address-pin.ts";
-import { credentialConfig, type GitCredential } from "./git-credential.ts";
+import { type GitCredential, type RemoteTrust, remoteConfig } from "./git-credential.ts";
 import { gitEnvironment, SSH_OPTIONS } from "./git-environment.ts";
 import { gitError } from "./git-error.ts";
 
@@ -26,9 +26,7 @@ export interface GitCommand {
 }
 
 /** How another repository is reached. */
-export interface RemoteAccess {
-  readonly url: string;
-  readonly credential?: GitCredential | undefined;
+export interface RemoteAccess extends RemoteTrust {
   /** `https`, `http`, `ssh`, `file` */
   readonly allowProtocols: readonly string[];
   /** @default false */
@@ -51,7 +49,7 @@ export async function gitCommand(command: GitCommand): Promise<ShortResult> {
     path,
     allowProtocols: remote?.allowProtocols ?? [],
     followRedirects: remote?.followRedirects,
-    config: remote === undefined ? [] : [...credentialConfig(remote.url, remote.credential), ...pin.config],
+    config: remote === undefined ? [] : [...remoteConfig(remote), ...pin.config],
     sshCommand: ssh.command,
   });
   const spec = { argv: ["git", ...args] as const, cwd: "/", env: { ...command.network, ...env } };

@@ -5,6 +5,14 @@ export type GitCredential =
   /** For ssh: a private key, and the only host keys that are trusted, in the form of a known_hosts file. */
   | { readonly kind: "ssh"; readonly privateKey: string; readonly knownHosts: string };
 
+/** A remote, and what git shows to it and takes from it. */
+export interface RemoteTrust {
+  readonly url: string;
+  readonly credential?: GitCredential | undefined;
+  /** Take any TLS certificate of its host. @default false */
+  readonly insecure?: boolean | undefined;
+}
+
 /** The value of the Authorization header. */
 function basicAuthorization({ username, password }: { username: string; password: string }): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
@@ -14,6 +22,13 @@ function basicAuthorization({ username, password }: { username: string; password
 export function credentialConfig(url: string, credential: GitCredential | undefined): readonly [string, string][] {
   if (credential?.kind !== "basic" || !/^https?:/i.test(url)) return [];
   return [[`http.${new URL(url).origin}/.extraheader`, `AUTHORIZATION: ${basicAuthorization(credential)}`]];
+}
+
+/** The configuration for one remote: its credential, and whether its certificate counts. Both hold for its host alone. */
+export function remoteConfig({ url, credential, insecure }: RemoteTrust): readonly [string, string][] {
+  const trust: [string, string][] =
+    insecure === true && /^https:/i.test(url) ? [[`http.${new URL(url).origin}/.sslVerify`, "false"]] : [];
+  return [...credentialConfig(url, credential), ...trust];
 }
 
 /** Cuts from a text what would give a credential away, also what stands in a URL before the host. */

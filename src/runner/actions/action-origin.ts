@@ -13,6 +13,8 @@ export interface ActionAccess {
   readonly token: string | undefined;
   /** `owner/name` of the job. */
   readonly repository: string;
+  /** Take any TLS certificate of `serverUrl`. @default false */
+  readonly insecure?: boolean;
 }
 
 /** Where the repository of an action is. */
@@ -21,6 +23,8 @@ export interface ActionOrigin {
   readonly credential: GitCredential | undefined;
   readonly allowProtocols: readonly string[];
   readonly followRedirects: boolean;
+  /** Take any TLS certificate. @default false */
+  readonly insecure?: boolean;
   /** Folders of the cache, from outside in. What was read with a job's token is kept for that job's repository alone. */
   readonly cachePath: readonly string[];
 }
@@ -47,6 +51,7 @@ export function actionOrigin(reference: RepositoryReference, access: ActionAcces
     url: `${base}/${owner}/${repo}`,
     credential,
     followRedirects: credential === undefined,
+    ...(isOwn && access.insecure === true ? { insecure: true } : {}),
     allowProtocols: mirrored ? ["https", "http", "file"] : ["https", "http"],
     cachePath: [host, ...owned, owner, repo],
   };

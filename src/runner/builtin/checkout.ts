@@ -1,5 +1,5 @@
 import { type CheckoutPlace, checkoutCommit } from "../../drivers/git/checkout-commit.ts";
-import { credentialConfig, type GitCredential } from "../../drivers/git/git-credential.ts";
+import { type GitCredential, remoteConfig } from "../../drivers/git/git-credential.ts";
 import { gitEnvironment } from "../../drivers/git/git-environment.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { StageEnd, StageScope, StepHandler } from "../engine/step-handler.ts";
@@ -50,7 +50,7 @@ async function checkOut(scope: StageScope): Promise<StageEnd> {
     ...rest
   } = request;
   await checkoutCommit(
-    { ...rest, ref, url, credential, dir, path: git.path, credentialFile },
+    { ...rest, ref, url, credential, insecure: git.insecure, dir, path: git.path, credentialFile },
     { signal: scope.signal, place: git },
   );
   const commit = await git.head(dir);
@@ -102,6 +102,12 @@ class GitInJob implements CheckoutPlace {
     this.#credential = credential;
   }
 
+  /** `runner.insecure` is about the job's own server alone. */
+  get insecure(): boolean {
+    const server = String(this.#scope.github["server_url"] ?? "");
+    return this.#scope.insecure && URL.canParse(server) && new URL(server).origin === new URL(this.#url).origin;
+  }
+
   /** Finds git. @throws AppError not_found */
   async start(): Promise<void> {
     const { environment } = this.#scope;
@@ -134,7 +140,7 @@ class GitInJob implements CheckoutPlace {
       path: this.path,
       allowProtocols: ["https", "http"],
       followRedirects: true,
-      config: credentialConfig(this.#url, this.#credential),
+      config: remoteConfig({ url: this.#url, credential: this.#credential, insecure: this.insecure }),
     });
     const { code, stdout, stderr } = await this.#exec(["git", "ls-remote", "--", this.#url, ...candidates], env);
     if (code !== 0)

@@ -26,7 +26,7 @@ export interface ActionSettings {
   readonly serverAliases?: readonly string[];
   /** GitHub's checkout, artifact and cache actions are the runner's own instead of those that are fetched. @default true */
   readonly builtin?: boolean;
-  /** The runner's own ones take any TLS certificate. @default false */
+  /** Git and the runner's own ones take any TLS certificate of the job's server. @default false */
   readonly insecure?: boolean;
   /** Let GitHub's artifact and cache clients accept this server. @default false */
   readonly patch?: boolean;

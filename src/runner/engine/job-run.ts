@@ -130,6 +130,7 @@ export class JobRun {
       serverAliases: request.actions?.serverAliases ?? [],
       token: text("token") || undefined,
       repository: text("repository"),
+      insecure: request.actions?.insecure ?? false,
     };
   }
 

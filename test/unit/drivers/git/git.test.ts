@@ -1,7 +1,10 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { checkoutCommit } from "../../../../src/drivers/git/checkout-commit.ts";
 import { Git } from "../../../../src/drivers/git/git.ts";
 import { GitFixture, path, smartHttp, userGit } from "./git-fixture.ts";
 
@@ -276,4 +279,28 @@ describe("reading a commit", () => {
     expect(await git.lsRemote(remote, "HEAD")).toEqual({ ref: "HEAD", sha });
     expect(await git.lsRemote(remote, "runk")).toBeUndefined();
   });
+
+  it("takes a certificate that nobody signed only where that is asked for, also in a checkout", async () => {
+    const { git, folder } = fixture;
+    const sha = await fixture.commit("first", { a: "1" });
+    await using server = await smartHttp(git, folder, "secret", await selfSigned(folder));
+    const credential = { kind: "basic", username: "x-access-token", password: "secret" } as const;
+    const remote = { url: `${server.url}/origin`, credential, allowProtocols: ["https"] };
+    await expect(git.lsRemote(remote, "trunk")).rejects.toThrow(/certificate|SSL|TLS/i);
+    expect((await git.lsRemote({ ...remote, insecure: true }, "trunk"))?.sha).toBe(sha);
+    const options = { signal: new AbortController().signal };
+    const checkout = { path, url: remote.url, credential, dir: join(folder, "tree"), sha };
+    await expect(checkoutCommit(checkout, options)).rejects.toThrow(/certificate|SSL|TLS/i);
+    await checkoutCommit({ ...checkout, insecure: true }, options);
+    expect(await readFile(join(folder, "tree", "a"), "utf8")).toBe("1");
+  });
 });
+
+/** A certificate for this machine that no authority knows. */
+async function selfSigned(folder: string): Promise<{ key: string; cert: string }> {
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"];
+  const how = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  await promisify(execFile)("openssl", ["req", ...how, ...subject, "-keyout", key, "-out", cert]);
+  return { key: await readFile(key, "utf8"), cert: await readFile(cert, "utf8") };
+}

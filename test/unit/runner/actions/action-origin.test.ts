@@ -22,6 +22,13 @@ describe("actionOrigin", () => {
     });
   });
 
+  it("takes any certificate of the job's own server, where that is configured, and of no other", () => {
+    const insecure = { ...access, insecure: true };
+    expect(actionOrigin({ ...reference, base: "https://ci.example/git" }, insecure, "").insecure).toBe(true);
+    expect(actionOrigin({ ...reference, base: "https://ci.example/git" }, access, "").insecure).toBeUndefined();
+    expect(actionOrigin(reference, insecure, "").insecure).toBeUndefined();
+  });
+
   it("takes the mirror in GitHub's place alone", () => {
     const mirror = "file:///srv/mirror/";
     expect(actionOrigin(reference, access, mirror)).toMatchObject({
