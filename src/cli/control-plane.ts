@@ -45,6 +45,7 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     emptyRunsOn: flags.emptyRunsOn,
     runnerTokenLifetimeMs: flags.runnerTokenLifetime,
     runnerTokenOverlapMs: flags.runnerTokenOverlap,
+    drainMs: flags.drainPeriod,
     cleanUp: {
       zombieTaskMs: flags.zombieTaskTimeout,
       endlessTaskMs: flags.endlessTaskTimeout,

@@ -33,6 +33,7 @@ export interface ServerFlags extends LogOptions {
   readonly emptyRunsOn?: "any" | "none";
   readonly runnerTokenLifetime?: number;
   readonly runnerTokenOverlap?: number;
+  readonly drainPeriod?: number;
   readonly zombieTaskTimeout?: number;
   readonly endlessTaskTimeout?: number;
   readonly abandonedJobTimeout?: number;
@@ -100,6 +101,13 @@ export function addServerSettings(command: Command): Command {
     setting("--runner-token-overlap <duration>", "how long an old token works beside a new one (default: 24h)", {
       parse: durationMs,
     }),
+  );
+  command.addOption(
+    setting(
+      "--drain-period <duration>",
+      "how long a server that stops still serves, while /readyz answers 503; longer than two probes of the load balancer (default: 0s)",
+      { parse: durationMs },
+    ),
   );
   addJobServiceSettings(command);
   addCleanUpSettings(command);

@@ -47,6 +47,8 @@ export interface ServerOptions {
   readonly runnerTokenLifetimeMs?: number;
   /** How long the old token of a runner works beside the new one, at the most. @default 24 h */
   readonly runnerTokenOverlapMs?: number;
+  /** How long a server that is closed says so at /readyz and serves on, so that load balancers send nothing more. @default 0 */
+  readonly drainMs?: number;
   /**
    * Files of artifacts and caches, and finished logs; replicas on one database need one folder for all. @default
    * `blobs` in the data directory; with another database logs stay in it
@@ -122,6 +124,7 @@ export interface CompiledServerOptions {
   /** Null: never. */
   readonly runnerTokenLifetimeMs: number | null;
   readonly runnerTokenOverlapMs: number;
+  readonly drainMs: number;
   readonly cleanUp: CleanUpSettings;
   readonly schedules: Readonly<Record<string, string>>;
   readonly blobDir: string;
@@ -178,6 +181,7 @@ const schema = z.strictObject({
   defaultActionsUrl: z.string().default("https://github.com"),
   emptyRunsOn: z.enum(["any", "none"]).default("any"),
   runnerTokenLifetimeMs: z.number().int().min(0).default(0),
+  drainMs: z.number().int().min(0).default(0),
   cleanUp: cleanUp.prefault({}),
   schedules: z.record(z.string(), z.string()).default({}),
   runnerTokenOverlapMs: z

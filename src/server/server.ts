@@ -62,7 +62,7 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   // With a port that is free to choose the address is only known once the server listens.
   const fixed = compiled.listen.port === 0 ? "" : localUrl(compiled.listen);
   const place = { publicUrl: compiled.publicUrl ?? fixed };
-  const stopping = { signal: new AbortController(), graceMs: 0 };
+  const stopping = { signal: new AbortController(), draining: new AbortController(), graceMs: 0 };
   await mkdir(compiled.dataDir, { recursive: true, mode: 0o700 });
   await using started = new AsyncDisposableStack();
   const store = started.use(await openStore(storeOptions(compiled, machine)));
@@ -86,6 +86,7 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
     registrationTokens: services.protocol.registrationTokens,
     ...{ clock, log, publicUrl: () => place.publicUrl, version: compiled.version },
     ...{ ready: () => store.ping().then(() => disk.remark), closing: stopping.signal.signal },
+    draining: stopping.draining.signal,
   };
   const http = await openHttpSide({ options: compiled, clock, log, protocol: services.protocol, rest });
   started.defer(() => http.close(stopping.graceMs));
@@ -101,6 +102,8 @@ export async function startServer(options: ServerOptions, given: ServerParts = {
   const close = (graceMs: number): Promise<void> => {
     closed ??= (async () => {
       stopping.graceMs = graceMs;
+      stopping.draining.abort();
+      if (graceMs > 0 && compiled.drainMs > 0) await clock.sleep(compiled.drainMs, {});
       stopping.signal.abort(new AppError("unavailable", "the server is closing"));
       services.protocol.stop();
       await resources.disposeAsync();

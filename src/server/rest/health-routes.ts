@@ -7,14 +7,15 @@ import type { RestDeps } from "./rest-deps.ts";
 const READY_MS = 2_000;
 
 /**
- * `/healthz`: the process answers. `/readyz`: so does the database; what probes of load balancers ask for. A server
- * whose disk is nearly full offers no work and is still ready, because runners have to deliver their results.
+ * `/healthz`: the process answers. `/readyz`: so does the database; what probes of load balancers ask for. It is 503 from
+ * the moment on at which the server is to close (`--drain-period`). A server whose disk is nearly full offers no work and
+ * is still ready, because runners have to deliver their results.
  */
-export function healthRoutes(app: FastifyInstance, deps: Pick<RestDeps, "ready" | "closing" | "clock">): void {
+export function healthRoutes(app: FastifyInstance, deps: Pick<RestDeps, "ready" | "draining" | "clock">): void {
   app.get("/healthz", async (_request, reply) => reply.type("text/plain").send("ok\n"));
   app.get("/readyz", async (_request, reply) => {
     reply.type("text/plain; charset=utf-8");
-    if (deps.closing.aborted) return await reply.code(503).send("closing\n");
+    if (deps.draining.aborted) return await reply.code(503).send("closing\n");
     try {
       const restriction = await within(deps.clock, deps.ready());
       return await reply.send(restriction === null ? "ok\n" : `ok, but ${restriction}\n`);

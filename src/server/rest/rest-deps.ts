@@ -31,6 +31,8 @@ export interface RestDeps {
   readonly ready: () => Promise<string | null>;
   /** Aborts when the server is about to close: streams end. */
   readonly closing: AbortSignal;
+  /** Aborts when load balancers are to send nothing more; before `closing`. */
+  readonly draining: AbortSignal;
   readonly apiIdentity: ApiIdentity;
   readonly accounts: Accounts;
   readonly apiTokens: ApiTokens;

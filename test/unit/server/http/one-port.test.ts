@@ -120,6 +120,20 @@ describe("closing", () => {
     await closing[Symbol.asyncDispose]();
   });
 
+  it("says so at /readyz for the drain period, in which everything else goes on", async () => {
+    const draining = await testServer({ drainMs: 3_000 });
+    const ready = async () => (await fetch(`${draining.url}/readyz`)).status;
+    expect(await ready()).toBe(200);
+    const began = performance.now();
+    const closed = draining.server.close({ graceMs: 10_000 });
+    expect(await ready()).toBe(503);
+    expect((await draining.admin.get("/user")).status).toBe(200);
+    await closed;
+    expect(performance.now() - began).toBeGreaterThan(2_900);
+    await expect(ready()).rejects.toThrow();
+    await draining[Symbol.asyncDispose]();
+  });
+
   it("ends idle connections of both versions and silent ones at once", async () => {
     const closing = await testServer();
     const { host, port } = closing.server.address;
