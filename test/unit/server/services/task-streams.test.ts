@@ -44,6 +44,18 @@ describe("streams of tasks", () => {
     expect(subject.services.presence.statusOf(runner)).toBe("idle");
   });
 
+  it("show that they live at whole seconds, so that all that are due in one wake the server together", async () => {
+    const clock = new FakeClock(1_700_000_000_400);
+    await using subject = await openSubject({ clock });
+    await using stream = read(subject, await makeRunner(subject));
+    await eventually("parked", () => subject.services.dispatcher.counts.parkedPolls === 1);
+    clock.advance(14_599);
+    await new Promise(setImmediate);
+    expect(stream.kinds()).toEqual(["keep-alive"]);
+    clock.advance(1);
+    await eventually("a sign of life", () => stream.events.length === 2);
+  });
+
   it("offer a task again that is not acknowledged within 10 s, until its lease ends", async () => {
     const clock = new FakeClock();
     await using subject = await openSubject({ clock });
