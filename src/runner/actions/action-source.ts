@@ -1,4 +1,5 @@
 import type { Git } from "../../drivers/git/git.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Ids } from "../../lib/ids.ts";
 import { ActionCache } from "./action-cache.ts";
 import { type ActionAccess, actionOrigin } from "./action-origin.ts";
@@ -30,6 +31,8 @@ export interface ActionSourceOptions {
   readonly cacheDir: string;
   readonly git: Git;
   readonly ids: Ids;
+  /** @default the machine's */
+  readonly clock?: Clock;
   /** Takes the place of https://github.com. @default none */
   readonly githubMirror?: string;
   /** Do not ask about refs that were seen before. @default false */
@@ -38,13 +41,14 @@ export interface ActionSourceOptions {
 
 /** Actions from git hosts, cached by commit. */
 export function gitActionSource(options: ActionSourceOptions): ActionSource {
-  const { cacheDir, git, ids, githubMirror = "", offline = false } = options;
-  const cache = new ActionCache({ root: `${cacheDir}/actions`, git, ids, offline });
+  const { cacheDir, git, ids, clock = systemClock, githubMirror = "", offline = false } = options;
+  const cache = new ActionCache({ root: `${cacheDir}/actions`, git, ids, clock, offline });
   return {
     async fetch(reference, access, { signal }) {
       const origin = actionOrigin(reference, access, githubMirror);
       const { sha, remembered } = await cache.resolve(origin, reference.ref, { signal });
       const folder = await cache.folder(origin, sha, { signal });
+      if (!offline) await cache.sweep();
       return { url: origin.url, sha, folder, remembered };
     },
   };

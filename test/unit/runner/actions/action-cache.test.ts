@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Git } from "../../../../src/drivers/git/git.ts";
+import { systemClock } from "../../../../src/lib/clock.ts";
 import { systemIds } from "../../../../src/lib/ids.ts";
 import { ActionCache, type ActionCacheOptions } from "../../../../src/runner/actions/action-cache.ts";
 import type { ActionOrigin } from "../../../../src/runner/actions/action-origin.ts";
@@ -31,7 +32,13 @@ describe("ActionCache", () => {
   afterEach(() => repository[Symbol.asyncDispose]());
 
   const cache = (more: Partial<ActionCacheOptions> = {}) =>
-    new ActionCache({ root, git: new Git({ path: process.env["PATH"] ?? "" }), ids: systemIds, ...more });
+    new ActionCache({
+      root,
+      git: new Git({ path: process.env["PATH"] ?? "" }),
+      ids: systemIds,
+      clock: systemClock,
+      ...more,
+    });
   /** The host as it looks when it is away. */
   const away = async () => {
     await rename(repository.path, `${repository.path}-away`);
@@ -47,6 +54,22 @@ describe("ActionCache", () => {
     expect((await readdir(join(folder, ".."))).sort()).toEqual([sha, "refs"].sort());
     const gone = await away();
     expect(await cache().folder(gone, sha, { signal })).toBe(folder);
+  });
+
+  it("forgets commits that nobody has asked for in a month, and keeps those that are used", async () => {
+    const day = 86_400_000;
+    const at = (days: number) => cache({ clock: { ...systemClock, now: () => systemClock.now() + days * day } });
+    const next = await repository.commit({ "action.yml": "two" });
+    for (const commit of [sha, next]) await at(0).folder(origin, commit, { signal });
+    const there = async () => (await readdir(join(root, "host", "octo", "action"))).sort();
+    await at(29).sweep();
+    await at(20).folder(origin, next, { signal });
+    expect(await there()).toEqual([sha, next].sort());
+    const later = at(31);
+    await later.sweep();
+    expect(await there()).toEqual([next]);
+    await later.folder(origin, sha, { signal });
+    expect(await there()).toEqual([sha, next].sort());
   });
 
   it("follows a branch", async () => {
