@@ -12,6 +12,7 @@ import type { ActionContainerSpec, ActionContainers, ActionImage, JobLog, LineSi
 import { killReason } from "../kill-reason.ts";
 import { ACTION_HOME, ACTION_WORKSPACE, type ActionPaths } from "./action-paths.ts";
 import { type ContainerRules, planContainer } from "./build-container.ts";
+import { readIgnoreRules, withoutIgnored } from "./build-context.ts";
 import type { MountedFiles } from "./mounted-files.ts";
 import { type JobNetwork, makeContainer } from "./running-container.ts";
 
@@ -85,9 +86,12 @@ export class ImageActions implements ActionContainers {
       "machine" in context
         ? context.machine
         : `/proc/${process.pid}/fd/${stack.use(await files.openFolder(context.job)).fd}`;
+    // Podman's service looks at `.dockerignore` itself, Docker's leaves it to its client
+    const rules = engine.flavour.name === "podman" ? undefined : await readIgnoreRules(folder);
     const { archive } = stack.use(packFolder(folder));
+    const sent = rules === undefined ? archive : withoutIgnored(archive, rules, dockerfile);
     // an image of a known commit is no job's own, and is not cleaned up as one
-    await engine.build(archive, {
+    await engine.build(sent, {
       ...{ name, dockerfile, signal, progress: tell },
       labels: key === undefined ? labels : {},
     });

@@ -6,7 +6,7 @@ import { fromRandomAccessReaderPromise, RandomAccessReader } from "yauzl";
 import { ZipFile } from "yazl";
 import type { OpenFile } from "../../executors/executor.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
-import { makeTar, tarEntries } from "./tar-entries.ts";
+import { makeTar, tarEntries } from "../../lib/tar-entries.ts";
 
 /** Files of a zip are readable by all, as GitHub's client leaves them: it keeps no modes. */
 const FILE_MODE = 0o644;

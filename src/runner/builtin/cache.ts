@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { AppError, toAppError } from "../../lib/errors.ts";
+import { renameEntries } from "../../lib/tar-entries.ts";
 import type { Condition } from "../../workflow/model.ts";
 import type { StageEnd, StageScope, StepHandler } from "../engine/step-handler.ts";
 import { BuiltinInputs } from "./builtin-inputs.ts";
@@ -15,7 +16,6 @@ import {
 import { openJobServices } from "./job-services.ts";
 import { JobTools } from "./job-tools.ts";
 import { isBelow, PathPatterns } from "./path-patterns.ts";
-import { renameEntries } from "./tar-entries.ts";
 
 /** What the main stage keeps for the post stage. */
 const PRIMARY_KEY = "CACHE_KEY";

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { AppError } from "../../lib/errors.ts";
+import { tarEntries } from "../../lib/tar-entries.ts";
 import type { StageEnd, StageScope, StepHandler } from "../engine/step-handler.ts";
 import { zipOfTar } from "./artifact-archive.ts";
 import { ArtifactClient } from "./artifact-client.ts";
@@ -7,7 +8,6 @@ import { BuiltinInputs } from "./builtin-inputs.ts";
 import { openJobServices } from "./job-services.ts";
 import { JobTools } from "./job-tools.ts";
 import { commonFolder, isBelow, PathPatterns } from "./path-patterns.ts";
-import { tarEntries } from "./tar-entries.ts";
 
 const WHAT = "the upload of an artifact";
 const DAY_MS = 86_400_000;

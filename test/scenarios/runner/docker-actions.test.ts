@@ -33,12 +33,18 @@ echo "said=hello $1" >>"$GITHUB_OUTPUT"
 echo "FROM_ACTION=yes" >>"$GITHUB_ENV"
 test -s "$GITHUB_EVENT_PATH" && echo event is here
 echo content >"$GITHUB_WORKSPACE/made"
+echo "context $(cd /all && find . -type f | sort | tr '\\n' ' ')"
 echo "::warning file=a.c::look at this"
 `;
 
 const FILES = (image: string) => ({
   "action.yml": METADATA,
-  Dockerfile: `FROM ${image}\nCOPY *.sh /\nENTRYPOINT ["/main.sh"]\n`,
+  Dockerfile: `FROM ${image}\nCOPY *.sh /\nCOPY . /all/\nENTRYPOINT ["/main.sh"]\n`,
+  ".dockerignore": "# what nobody needs\n*.sh\n!*.sh\nsecret*\n!secret-kept\n**/deep\n",
+  "secret.txt": "no",
+  "secret-kept": "yes",
+  "sub/deep/file": "no",
+  "sub/file": "yes",
   "pre.sh": '#!/bin/sh\necho "pre of $INPUT_WHO"\necho kept=1 >>"$GITHUB_STATE"\n',
   "main.sh": MAIN,
   "post.sh": '#!/bin/sh\necho "post of $1 with $STATE_kept"\n',
@@ -128,6 +134,9 @@ for (const name of ["docker", "podman"] as const) {
     ])("builds and runs an action %s with its inputs, files, stages and outputs", async (_, label, keys) => {
       const { result, rows } = await run(label, keys, USE);
       expect({ result, rows: result === "success" ? [] : rows }).toEqual({ result: "success", rows: [] });
+      const context = rows.find((row) => row.startsWith("context "));
+      expect(context).toMatch(/^context .*\.\/secret-kept \.\/sub\/file $/);
+      expect(context).not.toMatch(/secret\.txt|deep/);
       expect(rows).toEqual(
         expect.arrayContaining([
           "pre of me",
