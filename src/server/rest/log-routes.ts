@@ -7,6 +7,7 @@ import { isConclusion } from "../domain/run.ts";
 import type { JobView } from "../services/jobs.ts";
 import { type NumberedRow, requireTask, stepRange } from "../services/run-logs.ts";
 import { watchRun } from "../services/watch-run.ts";
+import { authenticateHook } from "./authenticate.ts";
 import { type StreamEvent, sendEvents } from "./event-stream.ts";
 import { id, openRepository, repoPath } from "./places.ts";
 import { replySignal } from "./reply-signal.ts";
@@ -54,7 +55,7 @@ export function logRoutes(app: RestApp, deps: RestDeps): void {
       const view = await deps.jobs.get(repository, request.params.job_id);
       if (wantsEvents(request)) {
         const from = resumeIndex(request) ?? request.query.from ?? request.query.offset ?? 0;
-        return await stream(deps, reply, (signal) => jobEvents(deps, repository, view, from, signal));
+        return await stream(deps, request, reply, (signal) => jobEvents(deps, repository, view, from, signal));
       }
       return await sendText(deps, reply, view, request.query);
     },
@@ -73,7 +74,7 @@ export function logRoutes(app: RestApp, deps: RestDeps): void {
       const { repository, run } = await openRun(deps, request, "read");
       const last = request.headers["last-event-id"];
       const marks = parseMarks(typeof last === "string" ? last : undefined);
-      return await stream(deps, reply, (signal) => {
+      return await stream(deps, request, reply, (signal) => {
         const changes = watchRun(deps, repository, run.id, signal, marks);
         return runEvents(changes, repository, deps.publicUrl(), marks);
       });
@@ -81,9 +82,19 @@ export function logRoutes(app: RestApp, deps: RestDeps): void {
   );
 }
 
-function stream(deps: RestDeps, reply: FastifyReply, events: (signal: AbortSignal) => AsyncIterable<StreamEvent>) {
+function stream(
+  deps: RestDeps,
+  request: FastifyRequest<{ Params: { owner: string; repo: string } }>,
+  reply: FastifyReply,
+  events: (signal: AbortSignal) => AsyncIterable<StreamEvent>,
+) {
   const signal = AbortSignal.any([replySignal(reply), deps.closing]);
-  return sendEvents(reply, events, { clock: deps.clock, signal });
+  const authenticate = authenticateHook(deps);
+  const admit = async () => {
+    await authenticate(request);
+    await openRepository(deps, request, request.params, "read");
+  };
+  return sendEvents(reply, events, { clock: deps.clock, signal, admit });
 }
 
 function wantsEvents(request: FastifyRequest): boolean {

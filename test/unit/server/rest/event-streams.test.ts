@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Result, type Task } from "../../../../src/protocol/messages.ts";
+import { fastClock } from "../../../support/fast-clock.ts";
 import { type GitRepository, gitRepository } from "../../../support/git-repository.ts";
 import { type ScriptedRunner, scriptedRunner } from "../../../support/scripted-runner.ts";
 import { type TestClient, type TestServer, testServer } from "../../../support/test-server.ts";
@@ -138,6 +139,21 @@ describe("the stream of a run", () => {
     const resumed = await collected(events(path, lastLog?.id));
     expect(resumed.map((one) => one.event)).not.toContain("log");
     expect((await admin.request("GET", path, undefined, { "last-event-id": "x" })).status).toBe(422);
+  });
+
+  it("ends when the token that opened it is revoked", async () => {
+    await using second = await testServer({ repoRoot: origin.root }, { clock: fastClock(20) });
+    await second.admin.post("/admin/users/olga/repos", { name: "app", clone_url: origin.path });
+    const made = await second.admin.post("/runs", { repository: "olga/app", workflow: "ci.yml" });
+    const reader = await second.admin.post("/users/olga/tokens", { name: "reader", grant: "owner", access: "read" });
+    expect(reader.status).toBe(201);
+    const response = await fetch(`${second.url}/api/v1/repos/olga/app/actions/runs/${made.json.id}/events`, {
+      headers: { authorization: `Bearer ${reader.json.token}` },
+    });
+    expect(response.status).toBe(200);
+    const text = response.text();
+    expect((await second.admin.delete(`/users/olga/tokens/${reader.json.id}`)).status).toBe(204);
+    expect(await text).toMatch(/event: error\ndata: .*token.*\n\n$/);
   });
 
   it("ends when the server closes", async () => {
