@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { copyFile, link, mkdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../lib/errors.ts";
@@ -18,7 +19,8 @@ export async function lendNode(node: string, workRoot: string): Promise<FolderMo
     const source = join(folder, `node-${size}-${Math.trunc(mtimeMs)}`);
     if ((await stat(source).catch(() => undefined)) === undefined) {
       await mkdir(folder, { recursive: true });
-      const made = `${source}.${process.pid}`;
+      // jobs that start side by side each make their own
+      const made = `${source}.${randomUUID()}`;
       await link(node, made).catch(() => copyFile(node, made));
       await rename(made, source);
     }

@@ -35,6 +35,8 @@ export function beginCall(caller: Job, start: CallStart): { caller: Job; called:
   const leg = jobLeg(caller);
   if (leg === undefined) throw new AppError("internal", `job ${caller.id} calls a workflow before it was expanded`);
   try {
+    // Planning what has no room anyway would cost a large matrix of calls much time.
+    if (start.jobs >= MAX_JOBS) throw tooManyJobs();
     const below = { github: contexts.github, vars: contexts.vars };
     const inputs = callInputs(declarationOf(called, definition), definition.with, {
       caller: legContext(contexts, leg),
@@ -45,8 +47,7 @@ export function beginCall(caller: Job, start: CallStart): { caller: Job; called:
     if (problem !== undefined) throw new AppError("invalid", problem.message);
     const place = { ...caller, prefix: prefixBelow(caller), callerName: caller.name, now };
     const rows = plan.jobs.flatMap((planned) => blockedJobs(planned, place));
-    if (start.jobs + rows.length > MAX_JOBS)
-      throw new AppError("invalid", `the run would have more than ${MAX_JOBS} jobs; call fewer workflows`);
+    if (start.jobs + rows.length > MAX_JOBS) throw tooManyJobs();
     const { runId, repositoryId, ownerId } = caller;
     return {
       caller: {
@@ -61,6 +62,10 @@ export function beginCall(caller: Job, start: CallStart): { caller: Job; called:
     const message = `the workflow ${definition.uses} cannot be called: ${authorsMistake(error)}`;
     return { caller: { ...caller, status: "failure", cause: "failed", message, stoppedAt: now }, called: [] };
   }
+}
+
+function tooManyJobs(): AppError {
+  return new AppError("invalid", `the run would have more than ${MAX_JOBS} jobs; call fewer workflows`);
 }
 
 const CAUSES = { success: "done", skipped: "done", failure: "failed", cancelled: "cancelled" } as const;

@@ -32,6 +32,9 @@ export interface CalledTree {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** Most characters that the called files of a run have together; they are stored with it in one row. */
+const MOST_TEXT = 2 * 1024 * 1024;
+
 /**
  * Loads the files that a workflow calls, from this server's repositories: `./path` at the run's commit, others at
  * their ref as it is now. @throws AppError unavailable when a repository cannot be fetched
@@ -43,8 +46,11 @@ export async function loadCalled(
   options: { readonly signal?: AbortSignal },
 ): Promise<CalledTree> {
   const called: CalledSource[] = [];
+  let length = 0;
   const files = await loadCalls(workflow, async (name) => {
     const { sha, source } = await sourceOf(deps, run, name, options);
+    length += source.length;
+    if (length > MOST_TEXT) throw new AppError("invalid", "the called files of a run have at most 2 MiB together");
     called.push({ name, sha, source });
     return await deps.threads.read(source);
   });

@@ -5,6 +5,7 @@ import { type ExprValue, fromJson } from "../../workflow/expressions/value.ts";
 import type { WorkflowTree } from "../../workflow/link-calls.ts";
 import type { JobDefinition } from "../../workflow/model.ts";
 import { type JobOutcome, type JobResult, mergeLegs, needsContext } from "../../workflow/needs-context.ts";
+import { MAX_JOBS } from "../../workflow/plan-run.ts";
 import { isConclusion, type Job } from "../domain/run.ts";
 import { beginCall, concludeCall } from "./calls.ts";
 import { type GroupAdmission, type GroupWish, groupsOfJob } from "./group-wishes.ts";
@@ -72,6 +73,7 @@ export function settleGraph(state: GraphState): Settlement {
   return { changed, added, cancel: [...cancel.values()], wishes: [...wishes.values()] };
 }
 
+const TOO_MANY_JOBS = `the run would have more than ${MAX_JOBS} jobs; make the matrix smaller`;
 const NOTHING: Settlement = { changed: [], added: [], cancel: [], wishes: [] };
 
 /** One round for the legs of one key. */
@@ -100,7 +102,12 @@ function settleKey(state: GraphState, scope: JobScope, key: string, jobs: readon
   }
   const [holder] = blocked;
   if (holder !== undefined && holder.leg === null)
-    return expandHolder(definition, contexts, holder, scope.caller?.name ?? "", state.now);
+    return expandHolder(
+      definition,
+      contexts,
+      { holder, callerName: scope.caller?.name ?? "", jobs: jobs.length },
+      state.now,
+    );
   const free = admitted(legs, blocked);
   const wishes = groupsOfJob(definition, scope, free, { contexts, admission: state.admission });
   if (wishes.kind === "error")
@@ -108,11 +115,15 @@ function settleKey(state: GraphState, scope: JobScope, key: string, jobs: readon
   const released = wishes.released;
   const called = scope.tree.calls.get(key);
   if (called !== undefined) {
-    const begun = released.map((leg) =>
-      beginCall(leg, { definition, called, contexts, jobs: jobs.length, now: state.now }),
-    );
-    const added = begun.flatMap((call) => call.called);
-    return { ...NOTHING, changed: begun.map(({ caller }) => caller), added, wishes: wishes.wishes };
+    const changed: Job[] = [];
+    const added: Omit<Job, "id">[] = [];
+    for (const leg of released) {
+      const count = jobs.length + added.length;
+      const begun = beginCall(leg, { definition, called, contexts, jobs: count, now: state.now });
+      changed.push(begun.caller);
+      added.push(...begun.called);
+    }
+    return { ...NOTHING, changed, added, wishes: wishes.wishes };
   }
   const waiting = released.map((leg) => ({ ...leg, status: "waiting" as const, readyAt: state.now }));
   return { ...NOTHING, changed: waiting, wishes: wishes.wishes };
@@ -191,8 +202,7 @@ function failedJob(job: Job, message: string, now: number): Job {
 function expandHolder(
   definition: JobDefinition,
   contexts: JobContexts,
-  holder: Job,
-  callerName: string,
+  { holder, callerName, jobs }: { readonly holder: Job; readonly callerName: string; readonly jobs: number },
   now: number,
 ): Settlement {
   let legs: readonly JobLeg[];
@@ -204,6 +214,7 @@ function expandHolder(
   }
   const [first, ...rest] = legs.map((leg) => ({ ...holder, ...legFields(leg, callerName) }));
   if (first === undefined) return { ...NOTHING, changed: [failedJob(holder, "the job's matrix is empty", now)] };
+  if (jobs + rest.length > MAX_JOBS) return { ...NOTHING, changed: [failedJob(holder, TOO_MANY_JOBS, now)] };
   return { ...NOTHING, changed: [first], added: rest.map(({ id: _, ...leg }) => ({ ...leg, createdAt: now })) };
 }
 

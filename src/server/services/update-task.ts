@@ -61,7 +61,9 @@ export class UpdateTask {
     const rejected: string[] = [];
     const outputs = acceptable(report.outputs, rejected);
     const open = this.#openTasks.get(report.taskId);
-    if (open !== undefined && open.task.runnerId === runnerId && this.#isHeartbeat(open, report, outputs)) {
+    // Before it has a turn in another's run.
+    if (open !== undefined && open.task.runnerId !== runnerId) throw unknownTask(report.taskId);
+    if (open !== undefined && this.#isHeartbeat(open, report, outputs)) {
       this.#openTasks.heartbeat(open);
       return { result: answeredResult(open.task), sentOutputs: [...(open.outputKeys ?? []), ...rejected] };
     }

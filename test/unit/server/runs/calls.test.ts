@@ -119,6 +119,14 @@ describe("called jobs", () => {
     expect(run.view).toMatchObject({ "b (2)": "cancelled" });
   });
 
+  it("of a large matrix are counted together", () => {
+    const legs = `[${Array.from({ length: 100 }, (_, n) => n).join(", ")}]`;
+    const run = play(`  b:\n    strategy: { fail-fast: false, matrix: { v: ${legs} } }\n${CALL}`, CALLED);
+    expect(run.rows).toHaveLength(256);
+    expect(run.rows.filter(({ status }) => status === "failure")).toHaveLength(48);
+    expect(run.named("b (99)")?.message).toContain("the run would have more than 256 jobs; call fewer workflows");
+  });
+
   it("are cancelled with the run, but for those that run after a cancel", () => {
     const run = play(`  b:\n${CALL}`, CALLED);
     run.set({ "b / x": "running" });

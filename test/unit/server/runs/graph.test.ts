@@ -144,6 +144,11 @@ describe("matrices", () => {
     expect(graph.view).toEqual({ a: "success", "m (5)": "waiting", "m (6)": "waiting", z: "blocked" });
     const broken = new Graph(dynamic).set({ a: "success" }, { outputs: { list: "[]" } });
     expect(broken.view).toEqual({ a: "success", m: "failure", z: "waiting" });
+    const large = (count: number) => JSON.stringify(Array.from({ length: count }, (_, n) => n));
+    expect(new Graph(dynamic).set({ a: "success" }, { outputs: { list: large(254) } }).jobs).toHaveLength(256);
+    const many = new Graph(dynamic).set({ a: "success" }, { outputs: { list: large(255) } });
+    expect(many.view).toEqual({ a: "success", m: "failure", z: "waiting" });
+    expect(many.jobs[1]?.message).toBe("the run would have more than 256 jobs; make the matrix smaller");
   });
 });
 
