@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { copyFile, link, mkdir, rename, stat } from "node:fs/promises";
+import { copyFile, link, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "../../lib/errors.ts";
 import type { FolderMount } from "./build-container.ts";
@@ -23,6 +23,8 @@ export async function lendNode(node: string, workRoot: string): Promise<FolderMo
       const made = `${source}.${randomUUID()}`;
       await link(node, made).catch(() => copyFile(node, made));
       await rename(made, source);
+      // rename leaves both names where they are the same file already
+      await rm(made, { force: true });
     }
     return { source, target: LENT_NODE, readOnly: true };
   } catch (error) {
