@@ -43,6 +43,7 @@ async function serverOptions(flags: ServerFlags, context: CliContext): Promise<S
     serverKey: await secretSetting(flags.serverKeyFile, env["ACT_RUNNER_SERVER_KEY"]),
     defaultActionsUrl: flags.defaultActionsUrl,
     emptyRunsOn: flags.emptyRunsOn,
+    offlineAfterMs: flags.offlineAfter,
     runnerTokenLifetimeMs: flags.runnerTokenLifetime,
     runnerTokenOverlapMs: flags.runnerTokenOverlap,
     drainMs: flags.drainPeriod,

@@ -31,6 +31,7 @@ export interface ServerFlags extends LogOptions {
   readonly serverKeyFile?: string;
   readonly defaultActionsUrl?: string;
   readonly emptyRunsOn?: "any" | "none";
+  readonly offlineAfter?: number;
   readonly runnerTokenLifetime?: number;
   readonly runnerTokenOverlap?: number;
   readonly drainPeriod?: number;
@@ -88,6 +89,11 @@ export function addServerSettings(command: Command): Command {
     setting("--default-actions-url <url>", "where uses: owner/repo@ref is found (default: https://github.com)"),
   );
   command.addOption(setting("--empty-runs-on <any|none>", "runners that take jobs without runs-on (default: any)"));
+  command.addOption(
+    setting("--offline-after <duration>", "show a runner as offline that is silent for so long (default: 60s)", {
+      parse: durationMs,
+    }),
+  );
   command.addOption(
     setting(
       "--runner-token-lifetime <duration>",

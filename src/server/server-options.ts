@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly defaultActionsUrl?: string;
   /** Which runners take jobs whose `runs-on` is empty. @default any, as Gitea; Forgejo: none */
   readonly emptyRunsOn?: "any" | "none";
+  /** A runner that is silent for longer is shown as offline; Gitea's RunnerOfflineTime. @default 60 s */
+  readonly offlineAfterMs?: number;
   /** Age at which the token of a runner that takes a new one by itself is renewed; 0 for never. @default 0 */
   readonly runnerTokenLifetimeMs?: number;
   /** How long the old token of a runner works beside the new one, at the most. @default 24 h */
@@ -121,6 +123,7 @@ export interface CompiledServerOptions {
   readonly serverKey: string | null;
   readonly defaultActionsUrl: string;
   readonly emptyRunsOn: "any" | "none";
+  readonly offlineAfterMs: number;
   /** Null: never. */
   readonly runnerTokenLifetimeMs: number | null;
   readonly runnerTokenOverlapMs: number;
@@ -180,6 +183,7 @@ const schema = z.strictObject({
   serverKey: z.string().optional(),
   defaultActionsUrl: z.string().default("https://github.com"),
   emptyRunsOn: z.enum(["any", "none"]).default("any"),
+  offlineAfterMs: age.default(60_000),
   runnerTokenLifetimeMs: z.number().int().min(0).default(0),
   drainMs: z.number().int().min(0).default(0),
   cleanUp: cleanUp.prefault({}),

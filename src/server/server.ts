@@ -171,6 +171,7 @@ async function makeServices(
     git: new Git({ path: options.path }),
     defaultActionsUrl: options.defaultActionsUrl,
     emptyRunsOnMatches: options.emptyRunsOn === "any",
+    offlineAfterMs: options.offlineAfterMs,
     ...{ cleanUp: options.cleanUp, schedules: cleanUpSchedules(options.schedules) },
     tokens: { lifetimeMs: options.runnerTokenLifetimeMs, overlapMs: options.runnerTokenOverlapMs },
     version: options.version,

@@ -5,10 +5,6 @@ import type { RestApp } from "./rest-app.ts";
 import type { RestDeps } from "./rest-deps.ts";
 import { withinScope } from "./run-list-routes.ts";
 
-/** Most jobs that are looked at. */
-const MOST = 1_000;
-const PAGE = 50;
-
 const waitingJob = z.object({
   id: z.number(),
   run_id: z.number(),
@@ -23,7 +19,7 @@ const waitingJob = z.object({
   status: z.literal("waiting"),
 });
 
-/** Jobs that wait for a runner, in Forgejo's shape; what its autoscalers ask for. */
+/** Jobs that wait for a runner and are kept for none, in Forgejo's shape; what its autoscalers ask for. */
 export function waitingJobRoutes(app: RestApp, deps: RestDeps): void {
   for (const place of PLACES) {
     app.get(
@@ -37,22 +33,14 @@ export function waitingJobRoutes(app: RestApp, deps: RestDeps): void {
       async (request) => {
         const within = withinScope(await place.open(deps, request, "read"));
         const { labels } = request.query;
-        const offered = labels === undefined || labels === "" ? undefined : new Set(labels.split(","));
-        const filter = { ...within, statuses: ["waiting"] as const };
-        const found: z.infer<typeof waitingJob>[] = [];
-        for (let page = 1; page <= MOST / PAGE; page++) {
-          const { items, total } = await deps.jobs.list(filter, { page, limit: PAGE });
-          for (const { job } of items) {
-            if (offered !== undefined && !job.runsOn.every((label) => offered.has(label))) continue;
-            found.push({
-              ...{ id: job.id, run_id: job.runId, attempt: job.attempt, name: job.name, task_id: 0, status: "waiting" },
-              handle: jobHandle({ jobId: job.id, attempt: job.attempt }),
-              ...{ repo_id: job.repositoryId, owner_id: job.ownerId, needs: [...job.needs], runs_on: [...job.runsOn] },
-            });
-          }
-          if (page * PAGE >= total) break;
-        }
-        return found;
+        const given = labels === undefined || labels === "" ? undefined : labels.split(",");
+        const found = await deps.jobs.offered(within, given);
+        return found.map((job) => ({
+          ...{ id: job.id, run_id: job.runId, attempt: job.attempt, name: job.name, task_id: 0 },
+          status: "waiting" as const,
+          handle: jobHandle({ jobId: job.id, attempt: job.attempt }),
+          ...{ repo_id: job.repositoryId, owner_id: job.ownerId, needs: [...job.needs], runs_on: [...job.runsOn] },
+        }));
       },
     );
   }

@@ -48,6 +48,8 @@ export interface AppServicesDeps {
   readonly defaultActionsUrl: string;
   /** Whether a job without `runs-on` fits any runner. */
   readonly emptyRunsOnMatches: boolean;
+  /** A runner that is silent for longer is shown as offline. */
+  readonly offlineAfterMs: number;
   /** When tokens of runners are renewed. */
   readonly tokens: RunnerTokenSettings;
   /** When what is cleaned up. */
@@ -130,12 +132,13 @@ export function appServices(deps: AppServicesDeps): AppServices {
       ...{ store, clock, mirrors, credentials, cancelJobs, runnersDeleted },
     }),
     runs: new Runs({ store, clock, graph, definitions, publicUrl, jobsReady, cancelJobs }),
-    jobs: new Jobs({ store }),
+    jobs: new Jobs({ store, clock, ...rules }),
     logs: new RunLogs({ store, clock }),
     keptFiles: new KeptFiles({ store }),
     logSearch: new LogSearch({ store, clock }),
     runnerAdmin: new RunnerAdmin({
       ...{ store, clock, ids, hasher, identity, presence, editRunner, reports, runnerTokens },
+      offlineAfterMs: deps.offlineAfterMs,
     }),
     oneJobRunners: new OneJobRunners({ store, clock, ids, hasher, identity, dispatcher, ...rules }),
     dispatchRules: new DispatchRulesService({ store, clock, settings: dispatch, bus }),

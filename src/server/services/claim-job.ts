@@ -1,4 +1,5 @@
 import { AppError } from "../../lib/errors.ts";
+import { isReserved } from "../domain/is-reserved.ts";
 import { matches } from "../domain/labels.ts";
 import type { Job } from "../domain/run.ts";
 import { scopeCovers } from "../domain/scope.ts";
@@ -93,6 +94,6 @@ export async function claimJob(tx: WriteTables, claim: Claim): Promise<ClaimOutc
   return { kind: "claimed", task };
 }
 
-function isKeptFromOthers({ reservation }: Job, runnerId: number, now: number): boolean {
-  return reservation !== null && reservation.runnerId !== runnerId && reservation.until > now;
+function isKeptFromOthers(job: Job, runnerId: number, now: number): boolean {
+  return isReserved(job, now) && job.reservation?.runnerId !== runnerId;
 }

@@ -2,6 +2,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { AppError, toAppError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import type { DispatchRules } from "../domain/dispatch-rules.ts";
+import { isReserved } from "../domain/is-reserved.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Store } from "../storage/store.ts";
 import type { ChangeBus } from "./change-bus.ts";
@@ -246,8 +247,8 @@ export class Dispatcher {
   }
 
   /** Whether one runner alone may have the job now. */
-  #isReserved({ reservation }: WaitingJob): boolean {
-    return reservation !== null && reservation.until > this.#clock.now();
+  #isReserved(job: WaitingJob): boolean {
+    return isReserved(job, this.#clock.now());
   }
 
   /** A runner for this job alone, else one with the preferred label, else any other once the job has waited for such a one. */

@@ -1,5 +1,8 @@
+import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Repository } from "../domain/account.ts";
+import { isReserved } from "../domain/is-reserved.ts";
+import { matches } from "../domain/labels.ts";
 import type { Job, Run } from "../domain/run.ts";
 import type { Runner } from "../domain/runner.ts";
 import type { Task } from "../domain/task.ts";
@@ -18,11 +21,25 @@ export interface JobView {
 /** What a list of jobs is limited to. */
 export type JobFilter = Parameters<JobReads["list"]>[0];
 
+/** What the service needs around it. */
+export interface JobsDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Whether a job without `runs-on` fits any runner. */
+  readonly emptyRunsOnMatches: boolean;
+}
+
+/** Most waiting jobs that are looked at for a runner. */
+const MOST = 1_000;
+const PAGE = 50;
+
 /** Reads jobs. */
 export class Jobs {
+  readonly #deps: JobsDeps;
   readonly #store: Store;
 
-  constructor(deps: { readonly store: Store }) {
+  constructor(deps: JobsDeps) {
+    this.#deps = deps;
     this.#store = deps.store;
   }
 
@@ -64,6 +81,25 @@ export class Jobs {
       return run === undefined ? [] : [{ job, run, task, runner }];
     });
     return { items: views, total };
+  }
+
+  /**
+   * The jobs that a new runner could do now, newest first: they wait, and are not kept for a certain runner.
+   * @param labels those of the runner; undefined: whichever a job asks for
+   */
+  async offered(within: Omit<JobFilter, "statuses">, labels: readonly string[] | undefined): Promise<readonly Job[]> {
+    const { clock, emptyRunsOnMatches } = this.#deps;
+    const has = labels === undefined ? undefined : new Set(labels);
+    const fits = (job: Job) =>
+      !isReserved(job, clock.now()) && matches(job.runsOn, has ?? job.runsOn, { emptyRunsOnMatches });
+    const filter = { ...within, statuses: ["waiting"] as const };
+    const found: Job[] = [];
+    for (let page = 1; page <= MOST / PAGE; page++) {
+      const { items, total } = await this.#store.read.jobs.list(filter, { page, limit: PAGE });
+      found.push(...items.filter(fits));
+      if (page * PAGE >= total) break;
+    }
+    return found;
   }
 
   /** The task of a job in one attempt; the newest where it had several. Undefined before it had one. */

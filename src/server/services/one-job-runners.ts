@@ -1,6 +1,7 @@
 import type { Clock } from "../../lib/clock.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
+import { isReserved } from "../domain/is-reserved.ts";
 import { matches } from "../domain/labels.ts";
 import { newRunner } from "../domain/new-runner.ts";
 import type { Job } from "../domain/run.ts";
@@ -95,7 +96,7 @@ export class OneJobRunners {
     if (job.status !== "waiting" && job.status !== "blocked") {
       throw new AppError("conflict", `job ${jobId} waits for no runner any more: it is ${job.status}`);
     }
-    if (job.reservation !== null && job.reservation.until > now) {
+    if (job.reservation !== null && isReserved(job, now)) {
       const until = new Date(job.reservation.until).toISOString();
       throw new AppError("conflict", `job ${jobId} is kept for runner ${job.reservation.runnerId} until ${until}`);
     }

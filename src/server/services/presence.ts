@@ -3,7 +3,6 @@ import { errorText } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/logger.ts";
 import { Mutex } from "../../lib/mutex.ts";
 import type { Runner } from "../domain/runner.ts";
-import { type RunnerStatus, runnerStatus } from "../domain/runner-status.ts";
 import type { Store } from "../storage/store.ts";
 
 interface Stamp {
@@ -60,11 +59,6 @@ export class Presence implements AsyncDisposable {
     const lastOnline = Math.max(stamp.lastOnline, runner.lastOnline ?? 0);
     const lastActive = Math.max(stamp.lastActive ?? 0, runner.lastActive ?? 0);
     return { ...runner, lastOnline, lastActive: lastActive === 0 ? null : lastActive };
-  }
-
-  /** What the runner is doing. */
-  statusOf(runner: Runner): RunnerStatus {
-    return runnerStatus({ ...this.current(runner), now: this.#clock.now() });
   }
 
   /** When the runner last reported on a task, or null when that is longer ago than this process remembers. */

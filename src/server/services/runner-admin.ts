@@ -3,6 +3,7 @@ import { AppError } from "../../lib/errors.ts";
 import type { Ids } from "../../lib/ids.ts";
 import { newRunner } from "../domain/new-runner.ts";
 import type { Runner } from "../domain/runner.ts";
+import { type RunnerStatus, runnerStatus } from "../domain/runner-status.ts";
 import { GLOBAL_SCOPE, type Scope, scopeKey } from "../domain/scope.ts";
 import type { Page, PageRequest, Store } from "../storage/store.ts";
 import { type Actor, audit } from "./audit.ts";
@@ -10,7 +11,6 @@ import type { EditRunner, RunnerPatch } from "./edit-runner.ts";
 import type { Presence } from "./presence.ts";
 import { checkedLabels, truncated } from "./runner-fields.ts";
 import type { RunnerIdentity } from "./runner-identity.ts";
-import { type RunnerState, runnerState } from "./runner-state.ts";
 import { type RunnerTokens, type TokenOffer, takesTokens } from "./runner-tokens.ts";
 import type { LastReport, TakeReport } from "./take-report.ts";
 import type { TokenHasher } from "./token-hasher.ts";
@@ -18,7 +18,7 @@ import type { TokenHasher } from "./token-hasher.ts";
 /** A runner with what it is doing. */
 export interface RunnerView {
   readonly runner: Runner;
-  readonly state: RunnerState;
+  readonly state: RunnerStatus;
   /** Whether it holds a task. */
   readonly busy: boolean;
   /** Its last report on itself, where this server has one. */
@@ -36,6 +36,8 @@ export interface RunnerAdminDeps {
   readonly editRunner: EditRunner;
   readonly reports: TakeReport;
   readonly runnerTokens: RunnerTokens;
+  /** A runner that is silent for longer is offline. */
+  readonly offlineAfterMs: number;
 }
 
 /** Lists and administers runners. */
@@ -146,10 +148,11 @@ export class RunnerAdmin {
   }
 
   async #view(stored: Runner): Promise<RunnerView> {
-    const { store, presence, clock, reports } = this.#deps;
+    const { store, presence, clock, reports, offlineAfterMs } = this.#deps;
     const runner = presence.current(stored);
     const open = await store.read.tasks.openOfRunner(runner.id);
-    return { runner, state: runnerState(runner, clock.now()), busy: open.length > 0, report: reports.last(runner.id) };
+    const state = runnerStatus(runner, { now: clock.now(), offlineAfterMs });
+    return { runner, state, busy: open.length > 0, report: reports.last(runner.id) };
   }
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { runnerStatus } from "../../../../src/server/domain/runner-status.ts";
 
 const NOW = 1_000_000;
-const fresh = { now: NOW, lastOnline: NOW, lastActive: null, health: null, deletedAt: null };
+const fresh = { lastOnline: NOW, lastActive: null, health: null };
 
 test.each([
   ["never called", { ...fresh, lastOnline: null }, "offline"],
@@ -18,15 +18,12 @@ test.each([
   ["unhealthy with an empty reason", { ...fresh, health: "" }, "error"],
   ["unhealthy and active", { ...fresh, health: "disk full", lastActive: NOW }, "error"],
   ["unhealthy and offline", { ...fresh, health: "disk full", lastOnline: null }, "offline"],
-  ["deleted", { ...fresh, lastActive: NOW, deletedAt: 1 }, "deleted"],
-  ["deleted at 0 and unhealthy", { ...fresh, health: "x", deletedAt: 0 }, "deleted"],
 ] as const)("%s", (_name, runner, status) => {
-  expect(runnerStatus(runner)).toBe(status);
+  expect(runnerStatus(runner, { now: NOW, offlineAfterMs: 60_000 })).toBe(status);
 });
 
-test("the limits can be set", () => {
-  const runner = { ...fresh, lastOnline: NOW - 5, lastActive: NOW - 3 };
-  expect(runnerStatus(runner, { offlineAfterMs: 4 })).toBe("offline");
-  expect(runnerStatus(runner, { offlineAfterMs: 5, activeForMs: 2 })).toBe("idle");
-  expect(runnerStatus(runner, { offlineAfterMs: 5, activeForMs: 3 })).toBe("active");
+test("the limit is a parameter", () => {
+  const runner = { ...fresh, lastOnline: NOW - 5 };
+  expect(runnerStatus(runner, { now: NOW, offlineAfterMs: 4 })).toBe("offline");
+  expect(runnerStatus(runner, { now: NOW, offlineAfterMs: 5 })).toBe("idle");
 });

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../../../src/lib/clock.ts";
+import type { ServerParts } from "../../../../src/server/server.ts";
 import type { ServerOptions } from "../../../../src/server/server-options.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { type GitRepository, gitRepository } from "../../../support/git-repository.ts";
@@ -17,8 +19,8 @@ describe("handing out jobs", () => {
   let origin: GitRepository;
   let token: string;
 
-  async function start(options: ServerOptions = {}): Promise<void> {
-    server = await testServer({ repoRoot: origin.root, ...options });
+  async function start(options: ServerOptions = {}, parts: ServerParts = {}): Promise<void> {
+    server = await testServer({ repoRoot: origin.root, ...options }, parts);
     await server.admin.post("/admin/users/olga/repos", { name: "app", clone_url: origin.path });
     token = (await server.admin.get("/admin/actions/runners/registration-token")).json.token;
   }
@@ -72,6 +74,47 @@ describe("handing out jobs", () => {
     await submit("any");
     const task = await runner.fetch(emptyRunsOn === "none" ? 1_000 : 20_000);
     expect(task === undefined).toBe(emptyRunsOn === "none");
+  });
+
+  it("an autoscaler sees no jobs without labels where these run nowhere", async () => {
+    await start({ emptyRunsOn: "none" });
+    await submit("any");
+    const id = await submit("linux");
+    for (const query of ["", "?labels=linux"]) {
+      const { json } = await server.admin.get(`/admin/actions/runners/jobs${query}`);
+      expect(json.map((job: { run_id: number }) => job.run_id)).toEqual([id]);
+    }
+  });
+
+  it("an autoscaler sees jobs without labels where any runner takes them, and none that is kept for another runner", async () => {
+    let ahead = 0;
+    await start({}, { clock: { ...systemClock, now: () => systemClock.now() + ahead } });
+    const [any, kept] = [await submit("any"), await submit("linux")];
+    const seen = async (query: string) => {
+      const { json } = await server.admin.get(`/admin/actions/runners/jobs${query}`);
+      return json.map((job: { run_id: number }) => job.run_id) as number[];
+    };
+    expect(await seen("?labels=linux")).toEqual([kept, any]);
+    const [job] = (await server.admin.get(`/repos/olga/app/actions/runs/${kept}/jobs`)).json.jobs;
+    const wish = { job_id: job.id, reserve_seconds: 300 };
+    expect((await server.admin.post("/admin/actions/runners/one-job", wish)).status).toBe(201);
+    expect(await seen("?labels=linux")).toEqual([any]);
+    expect(await seen("")).toEqual([any]);
+    ahead = 301_000;
+    expect(await seen("?labels=linux")).toEqual([kept, any]);
+  });
+
+  it.each([
+    [{}, 60_000],
+    [{ offlineAfterMs: 90_000 }, 90_000],
+  ])("with %j a silent runner is shown as offline after %i ms", async (options, limit) => {
+    let ahead = 0;
+    await start(options, { clock: { ...systemClock, now: () => systemClock.now() + ahead } });
+    await scriptedRunner(server.url, token);
+    ahead = limit - 20_000;
+    expect(await runnerNamed("scripted")).toMatchObject({ status: "online", state: "idle" });
+    ahead = limit + 1_000;
+    expect(await runnerNamed("scripted")).toMatchObject({ status: "offline", state: "offline" });
   });
 
   it("labels edited here count, survive a Declare, and can be reset", async () => {

@@ -173,11 +173,11 @@ describe("presence", () => {
     const token = await services.registrationTokens.current({ kind: "global" }, { accountId: null, address: null });
     const about = { name: "r", token, version: "1", labels: ["linux"], ephemeral: false, capabilities: [] };
     const { runner } = await services.registerRunner.register(about, "a");
-    expect(services.presence.statusOf(runner)).toBe("offline");
+    expect(services.presence.current(runner)).toMatchObject({ lastOnline: null, lastActive: null });
     for (let i = 0; i < 100; i++) services.presence.stamp(runner.id, false);
-    expect(services.presence.statusOf(runner)).toBe("idle");
+    expect(services.presence.current(runner)).toMatchObject({ lastOnline: clock.now(), lastActive: null });
     services.presence.stamp(runner.id, true);
-    expect(services.presence.statusOf(runner)).toBe("active");
+    expect(services.presence.current(runner)).toMatchObject({ lastOnline: clock.now(), lastActive: clock.now() });
     const write = vi.spyOn(store, "write");
     clock.advance(1_000);
     await services.presence.flush();

@@ -41,7 +41,7 @@ describe("streams of tasks", () => {
       clock.advance(1);
       await eventually("a sign of life", () => stream.events.length === count);
     }
-    expect(subject.services.presence.statusOf(runner)).toBe("idle");
+    expect(subject.services.presence.current(runner).lastOnline).toBe(clock.now());
   });
 
   it("show that they live at whole seconds, so that all that are due in one wake the server together", async () => {
