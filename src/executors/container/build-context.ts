@@ -2,8 +2,8 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import dockerIgnore from "@balena/dockerignore";
 import { makeTar, tarEntries } from "../../lib/tar-entries.ts";
+import { IgnoreRules } from "./ignore-rules.ts";
 
 /** Never through a link, which a job could let point out of its folders, and never waiting at a fifo. */
 const SAFE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -13,9 +13,10 @@ const RULES = ".dockerignore";
 /**
  * The files of a build as the engine is to get them: without those that `.dockerignore` leaves out, which Docker's own
  * client drops before it sends them. It is read from at once. @param archive of the whole folder, names beginning with `./`
+ * @throws AppError invalid when the rules are too long
  */
 export function withoutIgnored(archive: Readable, rules: string, dockerfile: string): Readable {
-  const ignored = dockerIgnore.default().add(rules);
+  const ignored = new IgnoreRules(rules);
   return makeTar(async (add) => {
     for await (const { header, content, skip } of tarEntries(archive)) {
       const name = header.name.replace(/^\.\//, "").replace(/\/$/, "");

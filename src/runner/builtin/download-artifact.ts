@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
-import { minimatch } from "minimatch";
 import { AppError } from "../../lib/errors.ts";
 import type { StageEnd, StageScope, StepHandler } from "../engine/step-handler.ts";
 import { tarOfFile, tarOfZip } from "./artifact-archive.ts";
@@ -8,6 +7,7 @@ import { ArtifactClient, artifactsOfRun, type FoundArtifact } from "./artifact-c
 import { BuiltinInputs } from "./builtin-inputs.ts";
 import { openJobServices } from "./job-services.ts";
 import { JobTools } from "./job-tools.ts";
+import { namePattern } from "./name-pattern.ts";
 
 const WHAT = "the download of an artifact";
 
@@ -95,7 +95,8 @@ function choose(all: readonly FoundArtifact[], { name, ids, pattern }: DownloadR
     if (artifacts.length > 0) return { artifacts, missing };
     throw new AppError("not_found", "Unable to download artifact(s): None of the provided artifact IDs were found");
   }
-  return { artifacts: pattern === "" ? all : all.filter((found) => minimatch(found.name, pattern)), missing: [] };
+  const isWanted = namePattern(pattern);
+  return { artifacts: pattern === "" ? all : all.filter(({ name: found }) => isWanted(found)), missing: [] };
 }
 
 /** Writes the files of an artifact into a folder of the job; returns the SHA-256 of what came. */

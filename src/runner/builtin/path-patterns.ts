@@ -1,8 +1,5 @@
 import { posix } from "node:path";
-import { Minimatch } from "minimatch";
-
-/** GitHub's glob library sets the same ones. */
-const OPTIONS = { dot: true, nobrace: true, nocomment: true, noext: true, nonegate: true } as const;
+import { Glob } from "../../lib/glob.ts";
 
 /** How the lines of a `path` input are read. */
 export interface PatternPlace {
@@ -73,8 +70,8 @@ function readPattern(line: string, { workspace, home, descendants }: PatternPlac
   const firstGlob = literal.indexOf(undefined);
   const root = `/${literal.slice(0, firstGlob === -1 ? undefined : firstGlob).join("/")}`;
   const clean = `/${segments.join("/")}`;
-  const own = new Minimatch(clean, OPTIONS);
-  const below = new Minimatch(`${clean === "/" ? "" : clean}/**`, OPTIONS);
+  const own = new Glob(clean);
+  const below = new Glob(`${clean === "/" ? "" : clean}/**`);
   const isFolder = text.endsWith("/");
   const endless = descendants || segments.includes("**");
   return {
@@ -82,9 +79,11 @@ function readPattern(line: string, { workspace, home, descendants }: PatternPlac
     root,
     depth: endless ? Number.POSITIVE_INFINITY : firstGlob === -1 ? 0 : segments.length - firstGlob,
     matches: (path) => {
-      if (descendants && below.match(path) && path !== clean) return true;
+      if (path !== root && !isBelow(path, root)) return false;
+      if (firstGlob === -1) return path === root ? !(isFolder && descendants) : descendants;
+      if (descendants && below.matches(path)) return true;
       // a `**` at the end means the folder before it as well
-      return !(isFolder && descendants) && (own.match(path) || (segments.at(-1) === "**" && own.match(`${path}/`)));
+      return !(isFolder && descendants) && (own.matches(path) || (segments.at(-1) === "**" && own.matches(`${path}/`)));
     },
   };
 }

@@ -59,3 +59,8 @@ it("takes names of the workspace as they are", () => {
   expect(patterns.matches("/w[s]*/a.txt")).toBe(true);
   expect(patterns.matches("/wsx/a.txt")).toBe(false);
 });
+
+it("is done with any pattern and any name", () => {
+  const patterns = read(`${"*a".repeat(40)}b\n${"**/*a".repeat(40)}b`);
+  expect(patterns.matches(`/ws/${"a".repeat(255)}`)).toBe(false);
+});
