@@ -1,5 +1,6 @@
 import type { JsonValue } from "../lib/json.ts";
-import type { MappingEntry, Template, Workflow } from "../workflow/model.ts";
+import type { Workflow } from "../workflow/model.ts";
+import { entriesOf, entry, literalOf } from "../workflow/template-entries.ts";
 
 /** Events whose inputs the workflow declares, with the type of each. */
 const INPUT_EVENTS: ReadonlySet<string> = new Set(["workflow_dispatch", "workflow_call"]);
@@ -30,19 +31,4 @@ function typed(value: JsonValue, type: JsonValue | undefined): JsonValue {
   if (type === "boolean") return value === true || value === "true";
   if (type === "number" && typeof value === "string" && value.trim() !== "") return Number(value);
   return value === null && type !== "number" ? "" : value;
-}
-
-function entriesOf(template: Template | null | undefined): [name: string, value: Template][] {
-  if (template?.kind !== "mapping") return [];
-  return template.entries.flatMap(({ key, value }: MappingEntry): [string, Template][] =>
-    key.kind === "literal" ? [[String(key.value), value]] : [],
-  );
-}
-
-function entry(template: Template | null | undefined, name: string): Template | undefined {
-  return entriesOf(template).find(([key]) => key === name)?.[1];
-}
-
-function literalOf(template: Template | undefined): JsonValue | undefined {
-  return template?.kind === "literal" ? template.value : undefined;
 }

@@ -1,4 +1,5 @@
-import type { MappingEntry, Template, Workflow } from "./model.ts";
+import type { Template, Workflow } from "./model.ts";
+import { entriesOf, entry, literalOf } from "./template-entries.ts";
 
 /** An input of `on.workflow_call.inputs`. */
 export interface CallInput {
@@ -41,19 +42,4 @@ export function callDeclaration(workflow: Pick<Workflow, "on">): CallDeclaration
       return value === undefined ? [] : [{ name, value }];
     }),
   };
-}
-
-function entriesOf(template: Template | null | undefined): [name: string, value: Template][] {
-  if (template?.kind !== "mapping") return [];
-  return template.entries.flatMap(({ key, value }: MappingEntry): [string, Template][] =>
-    key.kind === "literal" ? [[String(key.value), value]] : [],
-  );
-}
-
-function entry(template: Template | null | undefined, name: string): Template | undefined {
-  return entriesOf(template).find(([key]) => key === name)?.[1];
-}
-
-function literalOf(template: Template | undefined): null | boolean | number | string | undefined {
-  return template?.kind === "literal" ? template.value : undefined;
 }

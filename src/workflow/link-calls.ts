@@ -2,6 +2,7 @@ import { AppError } from "../lib/errors.ts";
 import { calledName } from "./call-reference.ts";
 import { checkCall } from "./check-call.ts";
 import type { Diagnostic, Range } from "./diagnostic.ts";
+import { MAX_JOBS } from "./limits.ts";
 import type { JobDefinition, Workflow } from "./model.ts";
 import { beyond, type Permissions, permissionsOf } from "./permissions.ts";
 
@@ -81,7 +82,7 @@ class Linker {
   link(place: Place): WorkflowTree {
     const calls = new Map<string, WorkflowTree>();
     for (const job of place.workflow.jobs.values()) {
-      const { maxJobs = 256 } = this.#limits;
+      const { maxJobs = MAX_JOBS } = this.#limits;
       if (++this.#jobs > maxJobs) {
         this.#report(place, "too-many-jobs", `The workflow may not contain more than ${maxJobs} jobs`, job.range);
         break;

@@ -3,6 +3,7 @@ import type { Diagnostic, Range } from "./diagnostic.ts";
 import { evaluateText } from "./evaluate-template.ts";
 import { expandJob, type JobLeg, jobContextMap } from "./expand-job.ts";
 import type { ExprValue } from "./expressions/value.ts";
+import { MAX_JOBS } from "./limits.ts";
 import type { JobDefinition, Workflow } from "./model.ts";
 import { readsContext } from "./reads-context.ts";
 
@@ -29,9 +30,6 @@ export interface RunContexts {
   readonly inputs: ExprValue;
   readonly vars: ExprValue;
 }
-
-/** Most jobs of one run, legs included, as on GitHub and Gitea. */
-export const MAX_JOBS = 256;
 
 /** Plans a run: order, matrix legs, names and labels of its jobs. */
 export function planRun(workflow: Workflow, contexts: RunContexts): RunPlan {

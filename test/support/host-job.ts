@@ -2,7 +2,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { KillReason } from "../../src/executors/executor.ts";
-import { HostExecutor } from "../../src/executors/host/host-executor.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { systemIds } from "../../src/lib/ids.ts";
 import { silentLogger } from "../../src/lib/logger.ts";
@@ -11,6 +10,7 @@ import type { Annotation, JobEvent, Outcome } from "../../src/runner/engine/job-
 import type { JobRequest } from "../../src/runner/engine/job-request.ts";
 import { runJob } from "../../src/runner/engine/run-job.ts";
 import { parseWorkflow } from "../../src/workflow/parse-workflow.ts";
+import { openHostExecutor } from "./open-host-executor.ts";
 
 /** What became of a job. */
 export interface HostJobResult {
@@ -43,15 +43,7 @@ export async function runHostJob(workflow: string, options: HostJobOptions = {})
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "host-job-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const executor = await HostExecutor.open({
-    workRoot: join(folder, "jobs"),
-    toolCache: join(folder, "tools"),
-    owner: systemIds.uuid(),
-    environment: { PATH: process.env["PATH"] },
-    warn: (problem) => {
-      throw problem;
-    },
-  });
+  const executor = await openHostExecutor(folder);
   const events: JobEvent[] = [];
   const stop = new AbortController();
   const result = await runJob(

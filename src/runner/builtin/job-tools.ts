@@ -62,16 +62,7 @@ export class JobTools {
     const [archive, list] = [this.#temp("tar"), this.#temp("list")];
     await environment.writeFile(list, paths.map((path) => `.${path}\0`).join(""));
     await this.#run(["sh", "-c", PACK, list, archive, ...(followLinks ? ["-h"] : [])], "packed");
-    const opened = await environment.openFile(archive);
-    if (opened === undefined) throw new AppError("unavailable", "the archive of the files is gone; nothing was sent");
-    return {
-      size: opened.size,
-      read: (range) => opened.read(range),
-      [Symbol.asyncDispose]: async () => {
-        await opened[Symbol.asyncDispose]();
-        await this.#empty(archive);
-      },
-    };
+    return await this.#open(archive, "the archive of the files is gone; nothing was sent");
   }
 
   /**
@@ -93,11 +84,15 @@ export class JobTools {
 
   /** Keeps content in RUNNER_TEMP and opens it; it is emptied when it is disposed. */
   async keep(content: AsyncIterable<Uint8Array>): Promise<OpenFile> {
-    const { environment } = this.#scope;
     const path = this.#temp("download");
-    await environment.writeFile(path, content);
-    const opened = await environment.openFile(path);
-    if (opened === undefined) throw new AppError("unavailable", "the file that was received is gone");
+    await this.#scope.environment.writeFile(path, content);
+    return await this.#open(path, "the file that was received is gone");
+  }
+
+  /** Opens a file of ours, which is emptied when it is disposed. @throws AppError unavailable with `gone` */
+  async #open(path: string, gone: string): Promise<OpenFile> {
+    const opened = await this.#scope.environment.openFile(path);
+    if (opened === undefined) throw new AppError("unavailable", gone);
     return {
       size: opened.size,
       read: (range) => opened.read(range),

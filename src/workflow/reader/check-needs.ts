@@ -1,11 +1,9 @@
 import { foldCase, toText } from "../expressions/value.ts";
+import { MAX_JOBS } from "../limits.ts";
 import type { JobDefinition } from "../model.ts";
 import type { Findings } from "./findings.ts";
 import type { ReadJob } from "./read-job.ts";
 import type { YamlMapping } from "./yaml-node.ts";
-
-/** Most jobs of a workflow, as on GitHub and Gitea; also keeps the search for cycles short. */
-const MAX_JOBS = 256;
 
 /** Checks that needs exist and make no cycle, and spells them as the jobs are spelt. */
 export function checkNeeds(

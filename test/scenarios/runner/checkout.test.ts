@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { HostExecutor } from "../../../src/executors/host/host-executor.ts";
+import type { HostExecutor } from "../../../src/executors/host/host-executor.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
@@ -11,6 +11,7 @@ import type { JobEvent } from "../../../src/runner/engine/job-event.ts";
 import { runJob } from "../../../src/runner/engine/run-job.ts";
 import { parseWorkflow } from "../../../src/workflow/parse-workflow.ts";
 import { FakeGitea } from "../../support/fake-gitea/fake-gitea.ts";
+import { openHostExecutor } from "../../support/open-host-executor.ts";
 
 const TOKEN = "task-token-5c1f";
 
@@ -44,15 +45,7 @@ describe("the built-in checkout", () => {
       root: join(folder, "git"),
       authorization: `Basic ${Buffer.from(`x-access-token:${TOKEN}`).toString("base64")}`,
     };
-    executor = await HostExecutor.open({
-      workRoot: join(folder, "jobs"),
-      toolCache: join(folder, "tools"),
-      owner: "test",
-      environment: { PATH: process.env["PATH"] },
-      warn: (problem) => {
-        throw problem;
-      },
-    });
+    executor = await openHostExecutor(folder);
   });
 
   afterEach(async () => {

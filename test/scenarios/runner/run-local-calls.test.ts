@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Git } from "../../../src/drivers/git/git.ts";
-import { HostExecutor } from "../../../src/executors/host/host-executor.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { type RunLocalOptions, runLocal } from "../../../src/runner/run-local.ts";
 import { actionHost } from "../../support/action-host.ts";
 import { gitRepository } from "../../support/git-repository.ts";
+import { openHostExecutor } from "../../support/open-host-executor.ts";
 
 /** Runs `.gitea/workflows/ci.yml` of some files; what was printed, one line each. */
 async function run(files: Readonly<Record<string, string>>, more: Partial<RunLocalOptions> = {}) {
@@ -21,15 +21,7 @@ async function run(files: Readonly<Record<string, string>>, more: Partial<RunLoc
     await mkdir(dirname(join(directory, name)), { recursive: true });
     await writeFile(join(directory, name), text);
   }
-  const executor = await HostExecutor.open({
-    workRoot: join(folder, "jobs"),
-    toolCache: join(folder, "tools"),
-    owner: "test",
-    environment: { PATH: process.env["PATH"] },
-    warn: (problem) => {
-      throw problem;
-    },
-  });
+  const executor = await openHostExecutor(folder);
   const printed: string[] = [];
   const result = await runLocal({
     directory,

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Git } from "../../../src/drivers/git/git.ts";
 import type { Executor } from "../../../src/executors/executor.ts";
-import { HostExecutor } from "../../../src/executors/host/host-executor.ts";
 import { systemClock } from "../../../src/lib/clock.ts";
 import { systemIds } from "../../../src/lib/ids.ts";
 import { silentLogger } from "../../../src/lib/logger.ts";
 import { readLocalWorkflows } from "../../../src/runner/local-workflows.ts";
 import { type RunLocalOptions, runLocal } from "../../../src/runner/run-local.ts";
+import { openHostExecutor } from "../../support/open-host-executor.ts";
 
 const where = (executor: Executor) => ({
   place: () => ({ executor }),
@@ -47,17 +47,7 @@ describe("runLocal", () => {
       github: { repository: "local/project", ref: "refs/heads/main", sha: "" },
       timeoutMs: 60_000,
       version: "9",
-      ...where(
-        await HostExecutor.open({
-          workRoot: join(folder, "jobs"),
-          toolCache: join(folder, "tools"),
-          owner: "test",
-          environment: { PATH: process.env["PATH"] },
-          warn: (problem) => {
-            throw problem;
-          },
-        }),
-      ),
+      ...where(await openHostExecutor(folder)),
       printer: {
         problems: (file, diagnostics) => printed.push(...diagnostics.map((one) => `${file}: ${one.message}`)),
         jobStarted: (name) => printed.push(`start ${name}`),

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/lib/clock.ts";
 import { jobHandle } from "../../../../src/server/domain/job-handle.ts";
 import type { ProtocolServices } from "../../../../src/server/services/protocol-services.ts";
+import type { Store } from "../../../../src/server/storage/store.ts";
 import { openSubject, servicesOn } from "../../../contract/runner-protocol.fixture.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { storeKinds } from "../../../support/stores.ts";
@@ -13,6 +14,21 @@ async function makeRunner({ registrationTokens, registerRunner }: ProtocolServic
   const token = await registrationTokens.current({ kind: "global" }, ACTOR);
   const about = { name: "r", token, version: "1", labels: ["linux"], ephemeral: false, capabilities: [] };
   return (await registerRunner.register(about, "127.0.0.1")).runner;
+}
+
+/** Keeps the lock of a run. @returns lets it go */
+async function holdRun(store: Store, runId: number): Promise<() => Promise<void>> {
+  const [locked, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holding = store.write(async (tx) => {
+    await tx.runs.lock(runId);
+    locked.resolve();
+    await ended.promise;
+  });
+  await locked.promise;
+  return async () => {
+    ended.resolve();
+    await holding;
+  };
 }
 
 /** A call that does not wait for a job to come. */
@@ -69,20 +85,13 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
     for (const how of ["now", "handle"] as const) {
       const [job] = await subject.addJobs(1);
       if (job === undefined) throw new Error("no job");
-      const [locked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      const holding = store.write(async (tx) => {
-        await tx.runs.lock(job.runId);
-        locked.resolve();
-        await letGo.promise;
-      });
-      await locked.promise;
+      const letGo = await holdRun(store, job.runId);
       const handle = jobHandle({ jobId: job.id, attempt: job.attempt });
       const { assignTask } = services;
       const asked = how === "now" ? assignTask.fetch(runner, call) : assignTask.fetchByHandle(runner, handle, call);
       await eventually("the claim", () => services.dispatcher.counts.waitingJobs === 0);
       clock.advance(5_000);
-      letGo.resolve();
-      await holding;
+      await letGo();
       expect([how, (await asked).payload === undefined]).toEqual([how, false]);
     }
   });
@@ -94,18 +103,11 @@ describe.each(storeKinds.filter(({ skip }) => skip === undefined))("claims of tw
     if (job === undefined) throw new Error("no job");
     const runner = await makeRunner(services);
     const caller = new AbortController();
-    const [locked, letGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const holding = store.write(async (tx) => {
-      await tx.runs.lock(job.runId);
-      locked.resolve();
-      await letGo.promise;
-    });
-    await locked.promise;
+    const letGo = await holdRun(store, job.runId);
     const late = services.assignTask.fetch(runner, { timeoutMs: 5_000, requestKey: null, signal: caller.signal });
     await eventually("the claim", () => services.dispatcher.counts.waitingJobs === 0);
     caller.abort();
-    letGo.resolve();
-    await holding;
+    await letGo();
     expect((await late).payload).toBeUndefined();
     expect(await store.read.tasks.listByJob(job.id)).toEqual([]);
     const call = { timeoutMs: 5_000, requestKey: null, signal: new AbortController().signal };
